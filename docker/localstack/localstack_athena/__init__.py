@@ -1,0 +1,1 @@
+"""Athena on DuckDB and the Glue catalog, as providers of LocalStack."""
