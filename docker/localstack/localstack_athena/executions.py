@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from localstack_athena.errors import QueryFailedError
+from localstack_athena.errors import ErrorCategory, QueryFailedError
 from localstack_athena.results import ResultColumn
 from localstack_athena.storage import S3Location
 
@@ -72,7 +72,7 @@ class Execution:
         facts = {
             "ErrorCategory": int(error.category),
             "ErrorType": error.error_type,
-            "Retryable": False,
+            "Retryable": error.category is ErrorCategory.SYSTEM,
             "ErrorMessage": error.reason,
         }
         return self._ended("FAILED", reason=error.reason, error=facts)

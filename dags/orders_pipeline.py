@@ -1,0 +1,225 @@
+"""Orders, from a CSV file to a datamart on Athena.
+
+Every day, and whenever somebody triggers it, this DAG reads the shop's export of orders as a whole and builds
+`pt_data_lab.orders_summary` anew: orders and revenue in US dollars by month and status. Running it twice gives the same
+table as running it once.
+
+| step | what happens |
+|---|---|
+| `upload_csv_to_s3` | the export, in a form that Athena reads without loss, goes to `raw-data/orders.csv` |
+| `ensure_glue_db`, `create_external_raw_orders` | the Glue database, and the table `raw_orders` over `raw-data/` |
+| `check_raw_orders` | every row is judged; the run **fails if more than 10 % are rejected**, and says why |
+| `drop_orders_summary_if_exists`, `clear_output_prefix` | the last run's table and files make room |
+| `ctas_orders_summary` | Parquet with Snappy, partitioned by `order_month`, under `processed-data/orders_summary/` |
+| `check_orders_summary` | every accepted order is in the table exactly once; no NULL, no unknown status |
+
+The raw check stands before the drop: a bad export leaves yesterday's `orders_summary` as it was.
+
+**Rejected rows** are counted in the log and the result of `check_raw_orders`, each under the first reason that holds:
+`missing_order_id`, `bad_timestamp` (not `YYYY-MM-DD HH:MM:SS`), `bad_amount` (empty, negative, or not a plain number
+with at most two decimals), `bad_status`, `bad_currency` (neither USD nor BRL), `duplicate_order_id` (not the earliest
+of the good rows with this id). Case, and blanks around a value, do not matter.
+
+**Settings.** The file: the run's parameter `orders_csv`, else the Airflow variable `orders_csv`. The bucket, which must
+exist: the variable `data_lab_bucket`. Connections: `aws_default`, and `athena_default` for the checks.
+"""
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+from airflow.providers.amazon.aws.operators.athena import AthenaOperator
+from airflow.providers.amazon.aws.operators.s3 import S3DeleteObjectsOperator
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, chain, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+from common.athena import AthenaCreateTableAsOperator
+from common.canonical_csv import UnusableCsvError, write_canonical_csv
+
+DATABASE = "pt_data_lab"
+BUCKET = "{{ var.value.data_lab_bucket }}"
+RAW_PREFIX = "raw-data/"
+RAW_KEY = f"{RAW_PREFIX}orders.csv"
+SUMMARY_PREFIX = "processed-data/orders_summary/"
+QUERY_RESULTS = f"s3://{BUCKET}/athena-staging/"
+SQL = "sql/orders_pipeline"
+
+COLUMNS = ("order_id", "customer_id", "order_timestamp", "status", "amount", "currency")
+MAX_REJECTED_SHARE = 0.10
+
+ORDERS_SUMMARY = Asset("orders_summary")
+
+log = logging.getLogger(__name__)
+
+
+@task
+def upload_csv_to_s3(source: str, bucket: str) -> dict[str, int]:
+    """Write the export to S3 in canonical form: column order, byte-order mark, line ends and quotes do not matter.
+
+    Fails at once, without another try, when the bucket or the file is not there or the file cannot be used.
+    """
+    if not source:
+        raise AirflowFailException(
+            "No file to load: set the run's parameter orders_csv or the Airflow variable orders_csv to its path."
+        )
+    s3 = S3Hook()
+    if not s3.check_for_bucket(bucket):
+        raise AirflowFailException(
+            f"There is no bucket {bucket}, or it may not be read. Create it, or set the Airflow variable "
+            "data_lab_bucket to the name of another."
+        )
+    with TemporaryDirectory() as folder:
+        canonical = Path(folder) / "orders.csv"
+        try:
+            written = write_canonical_csv(Path(source), canonical, COLUMNS)
+        except UnusableCsvError as error:
+            raise AirflowFailException(str(error)) from error
+        s3.load_file(canonical, RAW_KEY, bucket, replace=True)
+    log.info("%d rows of %s are in s3://%s/%s.", written.rows, source, bucket, RAW_KEY)
+    if written.ignored_columns:
+        log.info("Left out, not being columns of an order: %s.", ", ".join(written.ignored_columns))
+    return {"rows": written.rows}
+
+
+@task(templates_exts=[".sql"])
+def check_raw_orders(sql: str, uploaded: dict[str, int]) -> dict[str, Any]:
+    """Judge every row of `raw_orders`; count the rejected ones by reason and fail if they are more than 10 %.
+
+    Also fails if the table does not hold as many rows as the uploaded file. Another try would find the same.
+    """
+    from airflow.providers.amazon.aws.hooks.athena_sql import AthenaSQLHook
+
+    outcomes: dict[str, int] = dict(AthenaSQLHook().get_records(sql))
+    rows, accepted = sum(outcomes.values()), outcomes.pop("accepted", 0)
+    if rows != uploaded["rows"]:
+        raise AirflowFailException(
+            f"raw_orders has {rows} rows, the uploaded file {uploaded['rows']}. Look for other objects under "
+            f"{RAW_PREFIX} in the bucket; or drop the table raw_orders if it was made over another bucket."
+        )
+    share = (rows - accepted) / rows
+    reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(outcomes.items())) or "none"
+    report = f"raw_orders has {rows} rows: {accepted} accepted, {rows - accepted} ({share:.1%}) rejected: {reasons}."
+    if share > MAX_REJECTED_SHARE:
+        raise AirflowFailException(
+            f"{report} At most {MAX_REJECTED_SHARE:.0%} may be rejected. Correct the export and run the DAG again; "
+            "until then orders_summary stays that of the last good run."
+        )
+    log.info(report)
+    return {"rows": rows, "accepted": accepted, "rejected": outcomes}
+
+
+class SummaryCheck(NamedTuple):
+    """The one row of check_orders_summary.sql, column by column."""
+
+    summary_rows: int
+    partitions: int
+    orders: int
+    rows_repeated: int
+    rows_with_null: int
+    rows_with_unknown_status: int
+    rows_with_impossible_figures: int
+
+
+@task(templates_exts=[".sql"], outlets=[ORDERS_SUMMARY])
+def check_orders_summary(sql: str, raw: dict[str, Any]) -> dict[str, int]:
+    """Hold `orders_summary` against the accepted rows, and look for NULL, repeated rows and impossible figures.
+
+    All findings are in one message. Another try would find the same.
+    """
+    from airflow.providers.amazon.aws.hooks.athena_sql import AthenaSQLHook
+
+    found = SummaryCheck(*AthenaSQLHook().get_first(sql))
+    faults = [f"{count} {name}" for name, count in found._asdict().items() if name.startswith("rows_") and count]
+    if found.orders != raw["accepted"]:
+        faults.append(
+            f"total_orders add up to {found.orders}, not to the {raw['accepted']} accepted rows of raw_orders"
+        )
+    facts = {"rows": found.summary_rows, "partitions": found.partitions, "orders": found.orders}
+    if faults:
+        raise AirflowFailException(f"orders_summary is wrong ({facts}): {'; '.join(faults)}.")
+    log.info("orders_summary is right: %s.", facts)
+    get_current_context()["outlet_events"][ORDERS_SUMMARY].extra = dict(facts)
+    return facts
+
+
+with DAG(
+    dag_id="orders_pipeline",
+    description="Orders, from a CSV file to a Parquet datamart on Athena",
+    doc_md=__doc__,
+    # With a start date, switching the DAG on would start the run of last midnight, over the result of a run by hand.
+    # The minutes are for the scheduler, which looks a little after midnight.
+    schedule=CronTriggerTimetable("@daily", timezone="UTC", run_immediately=timedelta(minutes=10)),
+    start_date=None,
+    catchup=False,
+    max_active_runs=1,
+    tags=["athena", "datamart", "orders"],
+    params={
+        "orders_csv": Param(
+            None,
+            type=["null", "string"],
+            title="CSV file of orders",
+            description="Path on the worker; empty for the file that the Airflow variable orders_csv names.",
+        )
+    },
+    user_defined_macros={"database": DATABASE, "raw_prefix": RAW_PREFIX, "summary_prefix": SUMMARY_PREFIX},
+    default_args={
+        "owner": "data-engineering",
+        # Waits of 5, 10, 20 and 40 s or up to twice that: AWS, or LocalStack, may be away for a minute.
+        "retries": 4,
+        "retry_delay": timedelta(seconds=5),
+        "retry_exponential_backoff": 2,
+        "max_retry_delay": timedelta(minutes=1),
+        "execution_timeout": timedelta(minutes=30),
+        # of every AthenaOperator
+        "output_location": QUERY_RESULTS,
+        "sleep_time": 1,
+    },
+) as dag:
+    uploaded = upload_csv_to_s3("{{ params.orders_csv or var.value.get('orders_csv', '') }}", BUCKET)
+
+    ensure_glue_db = AthenaOperator(
+        task_id="ensure_glue_db",
+        query=f"{SQL}/ensure_glue_db.sql",
+        doc_md=f"Create the Glue database `{DATABASE}` unless it exists.",
+    )
+    create_external_raw_orders = AthenaOperator(
+        task_id="create_external_raw_orders",
+        query=f"{SQL}/create_external_raw_orders.sql",
+        doc_md=f"Lay the table `raw_orders`, all text, over `{RAW_PREFIX}` unless it exists.",
+    )
+    # To mypy a result of another task is an XComArg; the task gets the value.
+    raw = check_raw_orders(f"{SQL}/check_raw_orders.sql", uploaded)  # type: ignore[arg-type]
+
+    drop_orders_summary_if_exists = AthenaOperator(
+        task_id="drop_orders_summary_if_exists",
+        query=f"{SQL}/drop_orders_summary_if_exists.sql",
+        doc_md="Take the last run's table out of the catalog. Its files stay: the next task deletes them.",
+    )
+    clear_output_prefix = S3DeleteObjectsOperator(
+        task_id="clear_output_prefix",
+        bucket=BUCKET,
+        prefix=SUMMARY_PREFIX,
+        doc_md=f"Delete everything under `{SUMMARY_PREFIX}`: Athena creates a table only where nothing is.",
+    )
+    ctas_orders_summary = AthenaCreateTableAsOperator(
+        task_id="ctas_orders_summary",
+        query=f"{SQL}/ctas_orders_summary.sql",
+        drop_query=f"{SQL}/drop_orders_summary_if_exists.sql",
+        bucket=BUCKET,
+        prefix=SUMMARY_PREFIX,
+        doc_md="Add up the accepted orders by month and status, in US dollars, into partitioned Parquet.",
+    )
+    summary = check_orders_summary(f"{SQL}/check_orders_summary.sql", raw)  # type: ignore[arg-type]
+
+    chain(
+        uploaded,
+        ensure_glue_db,
+        create_external_raw_orders,
+        raw,
+        drop_orders_summary_if_exists,
+        clear_output_prefix,
+        ctas_orders_summary,
+        summary,
+    )

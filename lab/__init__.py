@@ -1,0 +1,1 @@
+"""The lab without containers: its services, their supervision and the command line."""
