@@ -1,0 +1,65 @@
+# The front door. Each command is described after its ##, which is what `make help` prints.
+# Everything a command needs is installed first, and again only when a lock file has changed.
+
+PYTHON := .venv/bin/python
+LOCALSTACK := docker/localstack
+LOCALSTACK_PYTHON := $(LOCALSTACK)/.venv/bin/python
+READY := .venv/synchronized $(LOCALSTACK)/.venv/synchronized
+LAB := @$(PYTHON) -m lab
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down status logs test lint fmt lock bench clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## install everything into this folder; the other commands do it by themselves
+
+demo: $(READY) ## start the lab, run orders_pipeline and show its result; ORDERS=file.csv for your own orders
+	$(LAB) demo $(if $(ORDERS),--orders "$(ORDERS)")
+
+up: $(READY) ## start the lab and wait until every service is ready
+	$(LAB) up
+
+down: $(READY) ## end what `make up` started
+	$(LAB) down
+
+status: $(READY) ## show what runs, how it is and how much memory it takes
+	$(LAB) status
+
+logs: $(READY) ## follow the log of one service: NAME=scheduler; without NAME, list the names
+	$(LAB) logs $(NAME)
+
+test: lint ## run every check and test: the fast ones, then Athena's, then the whole lab
+	$(PYTHON) -m pytest tests --ignore=tests/athena --ignore=tests/e2e
+	$(LOCALSTACK_PYTHON) -m pytest tests/athena
+	$(PYTHON) -m pytest tests/e2e
+
+lint: $(READY) ## check style and types
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	MYPYPATH=dags:data:tests/e2e $(PYTHON) -m mypy --explicit-package-bases lab dags data tests/lab tests/e2e tests/dags tests/data
+	$(LOCALSTACK_PYTHON) -m mypy $(LOCALSTACK)/localstack_athena tests/athena bench
+
+fmt: $(READY) ## put the code into its standard form
+	$(PYTHON) -m ruff check --fix
+	$(PYTHON) -m ruff format
+
+lock: $(READY) ## compile the lock files anew, after a change of pyproject.toml
+	@$(call compile,.)
+	@$(call compile,$(LOCALSTACK))
+
+bench: $(READY) ## measure Athena against raw DuckDB
+	@$(LOCALSTACK_PYTHON) -m bench
+
+clean: $(READY) ## end the lab and remove its state: database, S3 objects, logs
+	$(LAB) clean
+
+# Each lock file names in its header the command that compiles it.
+compile = cd $(1) && sed -n '2s/^. *//p' requirements.lock | PATH="$(CURDIR)/.venv/bin:$$PATH" sh -e >/dev/null
+
+.venv/synchronized: requirements.lock
+	@python3 -I lab/bootstrap.py airflow
+
+$(LOCALSTACK)/.venv/synchronized: $(LOCALSTACK)/requirements.lock $(LOCALSTACK)/pyproject.toml
+	@python3 -I lab/bootstrap.py localstack

@@ -1,0 +1,55 @@
+"""AWS clients of the lab's own: boto3 on the local endpoint, whatever account a person is logged in to."""
+
+from contextlib import closing
+from typing import TYPE_CHECKING, Any
+
+from lab.settings import Settings
+
+if TYPE_CHECKING:
+    import boto3
+    from botocore.config import Config
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_s3 import S3Client
+
+
+def s3_client(settings: Settings) -> "S3Client":
+    """Return a client of the lab's S3."""
+    return _session(settings).client("s3", endpoint_url=settings.aws_endpoint_url, config=_direct())
+
+
+def athena_client(settings: Settings) -> "AthenaClient":
+    """Return a client of the lab's Athena."""
+    return _session(settings).client("athena", endpoint_url=settings.aws_endpoint_url, config=_direct())
+
+
+def bucket_exists(settings: Settings) -> bool:
+    """Whether the lab's bucket is there."""
+    with closing(s3_client(settings)) as s3:
+        return settings.bucket in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
+
+
+def make_bucket(settings: Settings) -> None:
+    """Create the lab's bucket in the lab's region."""
+    with closing(s3_client(settings)) as s3:
+        if settings.region == "us-east-1":  # the one region that S3 wants unnamed
+            s3.create_bucket(Bucket=settings.bucket)
+        else:
+            region: Any = settings.region  # the stubs take the regions that they know only
+            s3.create_bucket(Bucket=settings.bucket, CreateBucketConfiguration={"LocationConstraint": region})
+
+
+def _session(settings: Settings) -> "boto3.Session":
+    import boto3  # noqa: PLC0415 - half a second that `status` and `logs` need not wait
+
+    return boto3.Session(
+        aws_access_key_id=settings.environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=settings.environment["AWS_SECRET_ACCESS_KEY"],
+        region_name=settings.region,
+    )
+
+
+def _direct() -> "Config":
+    """Past any proxy of the environment."""
+    from botocore.config import Config  # noqa: PLC0415 - as above
+
+    return Config(proxies={})

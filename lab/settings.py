@@ -1,0 +1,89 @@
+"""Settings: every port, name and credential of the lab, read from .env.example, .env and the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+from dotenv.main import resolve_variables
+
+from lab.errors import LabError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+HIGHEST_PORT = 65535
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the lab was told. `environment` holds every setting by its name, as the services receive it."""
+
+    state_dir: Path
+    airflow_port: int
+    airflow_user: str
+    airflow_password: str
+    localstack_port: int
+    region: str
+    bucket: str
+    orders_csv: Path
+    environment: Mapping[str, str]
+
+    @property
+    def airflow_url(self) -> str:
+        """Where Airflow's user interface and API answer, without a slash at the end."""
+        return f"http://127.0.0.1:{self.airflow_port}"
+
+    @property
+    def aws_endpoint_url(self) -> str:
+        """Where LocalStack answers for every AWS service."""
+        return f"http://127.0.0.1:{self.localstack_port}"
+
+
+def load_settings(repository: Path = REPOSITORY) -> Settings:
+    """Read the settings: .env.example holds the defaults, .env overrides them, the process's environment both.
+
+    Every name in .env counts, known or not: that is how a person hands a variable or a connection to Airflow.
+
+    Raises:
+        LabError: a value that cannot be used, named with where it may come from.
+    """
+    layers = {
+        **dotenv_values(repository / ".env.example", interpolate=False),
+        **dotenv_values(repository / ".env", interpolate=False),
+    }
+    merged = {name: os.environ.get(name, value) for name, value in layers.items()}
+    # Interpolated after merging, so that a default made of other settings follows what those were set to.
+    values = {name: value or "" for name, value in resolve_variables(merged.items(), override=True).items()}
+
+    state_dir = Path(repository, Path(_filled(values, "LAB_STATE_DIR")).expanduser())
+    orders_csv = repository / "data" / "orders.csv"
+    environment = {
+        "AIRFLOW_VAR_ORDERS_CSV": str(orders_csv),
+        **values,
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{_port(values, 'LOCALSTACK_PORT')}",
+    }
+    return Settings(
+        state_dir=Path(os.path.normpath(state_dir)),
+        airflow_port=_port(values, "AIRFLOW_PORT"),
+        airflow_user=_filled(values, "AIRFLOW_USER"),
+        airflow_password=_filled(values, "AIRFLOW_PASSWORD"),
+        localstack_port=_port(values, "LOCALSTACK_PORT"),
+        region=_filled(values, "AWS_DEFAULT_REGION"),
+        bucket=_filled(values, "AIRFLOW_VAR_DATA_LAB_BUCKET"),
+        orders_csv=Path(environment["AIRFLOW_VAR_ORDERS_CSV"]),
+        environment=environment,
+    )
+
+
+def _filled(values: Mapping[str, str], name: str) -> str:
+    value = values[name].strip()
+    if not value:
+        raise LabError(f"{name} is empty. Give it a value in .env, or remove it there to get the default.")
+    return value
+
+
+def _port(values: Mapping[str, str], name: str) -> int:
+    text = _filled(values, name)
+    if not text.isdecimal() or not 0 < int(text) <= HIGHEST_PORT:
+        raise LabError(f"{name} is {text!r}, which is no port. Give it a number from 1 to {HIGHEST_PORT} in .env.")
+    return int(text)

@@ -1,0 +1,46 @@
+"""One whole lab for all end-to-end tests: free ports, a temporary state directory, started and ended by commands."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from whole_lab import WholeLab
+
+from lab.settings import REPOSITORY, load_settings
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeLab]:
+    state_dir = tmp_path_factory.mktemp("lab") / "state"
+    with pytest.MonkeyPatch.context() as shell, socket.socket() as one, socket.socket() as other:
+        one.bind(("127.0.0.1", 0))
+        other.bind(("127.0.0.1", 0))
+        shell.setenv("LAB_STATE_DIR", str(state_dir))
+        shell.setenv("AIRFLOW_PORT", str(one.getsockname()[1]))
+        shell.setenv("LOCALSTACK_PORT", str(other.getsockname()[1]))
+        one.close()
+        other.close()
+        whole = WholeLab(load_settings())
+        try:
+            whole.start()
+            with whole.api:
+                yield whole
+        finally:
+            whole.stop()
+
+
+@pytest.fixture(scope="session")
+def write_orders(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Write a file of orders by the generator of data/orders.csv: so many rows, such a share of them bad."""
+
+    def write(rows: int, dirty: float = 0.03) -> Path:
+        path = tmp_path_factory.mktemp("orders") / "orders.csv"
+        generator = REPOSITORY / "data" / "generate_orders.py"
+        options = ["--rows", str(rows), "--dirty", str(dirty), "--output", str(path)]
+        subprocess.run([sys.executable, generator, *options], check=True, capture_output=True)
+        return path
+
+    return write

@@ -1,0 +1,82 @@
+"""Health checks, against a real HTTP server that answers what a service might."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from lab.health import AirflowHealth, HttpHealth, LocalStackHealth
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Serve one JSON answer on a free port; return the address."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(answer: Any, status: int = 200) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(json.dumps(answer).encode())
+
+            def log_message(self, *_: Any) -> None:
+                """Be quiet."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("services", "problem"),
+    [
+        ({"s3": "running", "athena": "available"}, None),
+        ({"s3": "available"}, "does not list athena"),
+        ({"s3": "disabled", "athena": "error"}, "does not list s3, athena"),
+    ],
+)
+def test_localstack_is_ready_when_it_lists_the_services(
+    serve: Callable[..., str], services: dict[str, str], problem: str | None
+) -> None:
+    found = LocalStackHealth(serve({"services": services}), ("s3", "athena")).problem(0)
+    assert (problem in found) if problem and found else found == problem
+
+
+@pytest.mark.parametrize(
+    ("status", "heartbeat", "problem"),
+    [
+        ("healthy", "2026-01-01T12:00:05+00:00", None),
+        ("healthy", "2026-01-01T11:59:55+00:00", "no heartbeat of scheduler since it was started"),
+        ("unhealthy", "2026-01-01T12:00:05+00:00", "Airflow reports scheduler as unhealthy"),
+        (None, None, "Airflow reports scheduler as not started yet"),
+    ],
+    ids=["fresh heartbeat", "heartbeat of a killed predecessor", "unhealthy", "never started"],
+)
+def test_an_airflow_component_is_ready_by_a_heartbeat_of_its_own(
+    serve: Callable[..., str], status: str | None, heartbeat: str | None, problem: str | None
+) -> None:
+    url = serve({"scheduler": {"status": status, "latest_scheduler_heartbeat": heartbeat}})
+    assert AirflowHealth(url, "scheduler").problem(NOON.timestamp()) == problem
+
+
+def test_an_error_status_is_no_health(serve: Callable[..., str]) -> None:
+    url = serve({}, 503)
+    assert HttpHealth(url).problem(0) == f"{url} answers 503"
+
+
+def test_a_proxy_of_the_shell_is_not_asked(serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    assert HttpHealth(serve({})).problem(0) is None
