@@ -91,7 +91,7 @@ class TableWriter:
         else:
             local.parent.mkdir(parents=True, exist_ok=True)
         options = [*self._options(), *([f"PARTITION_BY ({', '.join(keys)}), OVERWRITE"] if keys else [])]
-        rows = session.copy(query, local, ", ".join(options))
+        rows = session.copy(_with_folder_names(query, keys), local, ", ".join(options))
         files = sorted(path for path in local.rglob("*") if path.is_file()) if keys else [local]
         self._written = self._place(table, rows, files if rows else [], local)
 
@@ -144,6 +144,9 @@ class TableWriter:
             Column(name.lower(), types.hive_type(kind))
             for name, kind in zip(query.relation.columns, query.relation.types, strict=True)
         ]
+        if properties.format.upper() == "TEXTFILE":
+            for column in columns:
+                formats.check_fits_text(column)
         names = [column.name for column in columns]
         if repeated := [name for name in names if names.count(name) > 1]:
             raise QueryFailedError("DUPLICATE_COLUMN_NAME", f"Column name '{repeated[0]}' specified more than once")
@@ -178,6 +181,15 @@ class TableWriter:
             "FORMAT csv, HEADER false, QUOTE '', ESCAPE ''",
             f"NULLSTR {literal(chr(92) + 'N')}, DELIMITER {literal(delimiter)}, COMPRESSION {self._compression}",
         ]
+
+
+def _with_folder_names(query: BoundQuery, keys: list[str]) -> BoundQuery:
+    """The query with its partition keys as they name folders; DuckDB would write NULL like the text 'NULL'."""
+    if not keys:
+        return query
+    default = literal(formats.NULL_PARTITION)
+    names = ", ".join(f"coalesce(nullif(CAST({key} AS VARCHAR), ''), {default}) AS {key}" for key in keys)
+    return BoundQuery(f"SELECT * REPLACE ({names}) FROM ({query.sql})", query.relation)
 
 
 _CLASSIFICATIONS = {"PARQUET": "parquet", "TEXTFILE": "csv"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 from sqlglot import exp
 
-from localstack_athena import formats, text_rows, trino_sql, types
+from localstack_athena import formats, macros, text_rows, trino_sql, types
 from localstack_athena.catalog import Table, TableName
 from localstack_athena.errors import QueryCancelledError, from_duckdb
 from localstack_athena.formats import PartFiles, literal, quoted
@@ -60,6 +60,10 @@ class Cancellation:
         """The query has ended, whichever way."""
         self._finished.set()
 
+    def finished_within(self, seconds: float) -> bool:
+        """Wait for the query's end, at most so long; whether it has come."""
+        return self._finished.wait(seconds)
+
 
 @dataclass(frozen=True)
 class TableFiles:
@@ -70,11 +74,10 @@ class TableFiles:
 
 
 class Session:
-    """One query's connection: first the tables are added, then it is locked, then the query runs."""
+    """One query's connection: first the tables are added, then the engine locks it, then the query runs."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, folder: Path, cancellation: Cancellation) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, cancellation: Cancellation) -> None:
         self._connection = connection
-        self._folder = folder
         self._cancellation = cancellation
 
     def add_table(self, files: TableFiles, *, rewritten: bool) -> None:
@@ -83,13 +86,6 @@ class Session:
         self._connection.execute(f"CREATE SCHEMA IF NOT EXISTS {quoted(name.database)}")
         self._connection.execute(
             f"CREATE VIEW {quoted(name.database)}.{quoted(name.table)} AS {self._select(files, rewritten=rewritten)}"
-        )
-
-    def lock(self) -> None:
-        """From here on: no file outside the query's own folder, no extension, no setting."""
-        self._connection.execute(
-            f"SET allowed_directories = [{literal(str(self._folder))}]; SET enable_external_access = false;"
-            " SET lock_configuration = true"
         )
 
     def bind(self, sql: str) -> "BoundQuery":
@@ -157,9 +153,14 @@ Use = Callable[[Session, BoundQuery], None]
 
 
 class Engine:
-    """Runs queries, each in a new in-memory database; one stands ready, for opening it takes longer than `SELECT 1`."""
+    """Runs queries: one that reads or writes files in a new in-memory database, all others in one locked for good.
+
+    Opening a database takes longer than `SELECT 1` does, so another stands ready.
+    """
 
     def __init__(self) -> None:
+        self._without_files = _connect()
+        _lock(self._without_files, None)
         self._ready: duckdb.DuckDBPyConnection | None = None
         self._taking = threading.Lock()
 
@@ -168,14 +169,14 @@ class Engine:
         query: exp.Query,
         database: str,
         tables: dict[TableName, TableFiles],
-        folder: Path,
+        folder: Path | None,
         cancellation: Cancellation,
         use: Use,
     ) -> None:
         """Bind the query and hand it to `use`, which reads its rows or copies them to files in `folder`.
 
-        A text file that DuckDB cannot read exactly makes the query start over on rewritten files, so `use` may be
-        called twice.
+        The files of `tables` lie in `folder` too; it is None for a query that touches no file. A text file that DuckDB
+        cannot read exactly makes the query start over on rewritten files, so `use` may be called twice.
 
         Raises:
             QueryFailedError: in Athena's words.
@@ -183,9 +184,10 @@ class Engine:
         """
         sql = trino_sql.to_duckdb(query, {name: files.table for name, files in tables.items()}, database)
         try:
-            self._attempt(sql, tables, folder, cancellation, use, rewritten=False)
-        except _UnreadableTextError:
-            self._attempt(sql, tables, folder, cancellation, use, rewritten=True)
+            try:
+                self._attempt(sql, tables, folder, cancellation, use, rewritten=False)
+            except _UnreadableTextError:
+                self._attempt(sql, tables, folder, cancellation, use, rewritten=True)
         except duckdb.Error as error:
             cancellation.check()
             raise from_duckdb(error, query) from error
@@ -194,23 +196,24 @@ class Engine:
         self,
         sql: str,
         tables: dict[TableName, TableFiles],
-        folder: Path,
+        folder: Path | None,
         cancellation: Cancellation,
         use: Use,
         *,
         rewritten: bool,
     ) -> None:
-        connection = self._take()
+        connection = self._take() if folder else self._without_files.cursor()
         try:
             with cancellation.interrupting(connection.interrupt):
-                session = Session(connection, folder, cancellation)
-                for files in tables.values():
-                    session.add_table(files, rewritten=rewritten)
-                session.lock()
+                session = Session(connection, cancellation)
+                if folder:
+                    for files in tables.values():
+                        session.add_table(files, rewritten=rewritten)
+                    _lock(connection, folder)
                 cancellation.check()
                 use(session, session.bind(sql))
                 cancellation.check()
-        except duckdb.InvalidInputException as error:
+        except duckdb.Error as error:
             if not rewritten and _is_csv_error(error):
                 raise _UnreadableTextError from error
             raise
@@ -234,11 +237,19 @@ class _UnreadableTextError(Exception):
     """DuckDB met a line that it would read otherwise than Hive does."""
 
 
-def _is_csv_error(error: duckdb.InvalidInputException) -> bool:
+def _is_csv_error(error: duckdb.Error) -> bool:
     return re.search(r"CSV Error|not utf-8 encoded|Invalid unicode", str(error), re.IGNORECASE) is not None
 
 
 def _connect() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config=_CONFIG)
-    connection.execute(trino_sql.MACROS)
+    connection.execute(macros.MACROS)
     return connection
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, folder: Path | None) -> None:
+    """From here on: no file outside the query's own folder, no extension, no setting."""
+    folders = literal(str(folder)) if folder else ""
+    connection.execute(
+        f"SET allowed_directories = [{folders}]; SET enable_external_access = false; SET lock_configuration = true"
+    )

@@ -78,12 +78,10 @@ def not_supported(detail: str) -> QueryFailedError:
 
 
 def position_of(node: exp.Expression | None) -> Position | None:
-    """Where `node` starts in the statement's text; sqlglot notes the last column of a token and its two offsets."""
-    for part in node.walk() if node else ():
-        meta = part.meta
-        if "line" in meta:
-            return Position(meta["line"], meta["col"] - (meta["end"] - meta["start"]))
-    return None
+    """Where `node` starts in the statement's text; sqlglot notes the last column of a word and its two offsets."""
+    metas = (part.meta for part in node.walk()) if node else ()
+    places = (Position(meta["line"], meta["col"] - (meta["end"] - meta["start"])) for meta in metas if "line" in meta)
+    return min(places, default=None)
 
 
 def from_duckdb(error: duckdb.Error, query: exp.Expression) -> QueryFailedError:
@@ -103,11 +101,13 @@ def _by_message(summary: str, query: exp.Expression) -> QueryFailedError | None:
         return QueryFailedError(
             "EXPRESSION_NOT_AGGREGATE",
             f"'{column[1]}' must be an aggregate expression or appear in GROUP BY clause",
-            _position_of_column(column[1], query),
+            position_of(_find_column(column[1], query)),
         )
     for pattern, name, detail in _BY_MESSAGE:
         if found := re.search(pattern, summary):
-            return QueryFailedError(name, found.expand(detail))
+            return QueryFailedError(
+                name, re.sub(r"\w+", lambda word: _TYPE_NAMES.get(word[0], word[0]), found.expand(detail))
+            )
     return None
 
 
@@ -121,15 +121,37 @@ _UNRESOLVED = [
     r'Referenced table "([^"]+)" not found',
     r'does not have a column named "([^"]+)"',
 ]
+# Trino's words for the types that DuckDB's errors name otherwise.
+_TYPE_NAMES = {
+    "BOOL": "BOOLEAN",
+    "INT16": "SMALLINT",
+    "INT32": "INT",
+    "INT64": "BIGINT",
+    "INT8": "TINYINT",
+    "INTEGER_LITERAL": "integer",
+    "STRING_LITERAL": "varchar",
+}
 # DuckDB's first line, the error's name and its words.
 _BY_MESSAGE = [
     (r'Ambiguous reference to column name "([^"]+)"', "AMBIGUOUS_NAME", r"Column '\1' is ambiguous"),
-    (r"Could not convert string '(.*)' to (\w+)", "INVALID_CAST_ARGUMENT", r"Cannot cast '\1' to \2"),
+    (
+        r"""Could not convert string ['"](.*)['"] to (\w+(?:\(.*\))?)""",
+        "INVALID_CAST_ARGUMENT",
+        r"Cannot cast '\1' to \2",
+    ),
+    (
+        r'(date|timestamp) field (?:value out of range|format): "([^"]*)"',
+        "INVALID_CAST_ARGUMENT",
+        r"Value cannot be cast to \1: \2",
+    ),
     (
         r"No function matches the given name and argument types '(\w+)\((.*)\)'",
         "FUNCTION_NOT_FOUND",
         r"Unexpected parameters (\2) for function \1",
     ),
+    (r"Overflow in (\w+) of (\w+) \((.*)\)!", "NUMERIC_VALUE_OUT_OF_RANGE", r"\2 \1 overflow: \3"),
+    (r"Date out of range: (.*)", "INVALID_FUNCTION_ARGUMENT", r"Date out of range: \1"),
+    (r"with value (\S+) can't be cast .* out of range", "NUMERIC_VALUE_OUT_OF_RANGE", r"Out of range: \1"),
     (
         r'Could not choose a best candidate function for the function call "([^"]+)"',
         "TYPE_MISMATCH",
@@ -152,13 +174,15 @@ _BY_CLASS: dict[type[duckdb.Error], str] = {
 
 
 def _column_not_found(name: str, query: exp.Expression) -> QueryFailedError:
-    detail = f"Column '{name}' cannot be resolved or requester is not authorized to access requested resources"
-    return QueryFailedError("COLUMN_NOT_FOUND", detail, _position_of_column(name, query))
+    column = _find_column(name, query)
+    written = ".".join(part.name for part in column.parts) if column else name
+    detail = f"Column '{written}' cannot be resolved or requester is not authorized to access requested resources"
+    return QueryFailedError("COLUMN_NOT_FOUND", detail, position_of(column))
 
 
-def _position_of_column(name: str, query: exp.Expression) -> Position | None:
+def _find_column(name: str, query: exp.Expression) -> exp.Column | None:
     wanted = name.lower()
     for column in query.find_all(exp.Column):
         if wanted in (column.name.lower(), column.table.lower(), f"{column.table}.{column.name}".lower()):
-            return position_of(column)
+            return column
     return None

@@ -27,7 +27,7 @@ STORED_AS = {
     ),
 }
 
-_NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
+NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"  # Hive knows no empty value either
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def parquet_columns(table: Table, present: set[str]) -> list[str]:
 def partition_columns(table: Table, values: tuple[str, ...]) -> list[str]:
     """The partition's values as constant columns."""
     return [
-        f"CAST({'NULL' if value == _NULL_PARTITION else literal(value)} AS {types.duckdb_type(key.type)})"
+        f"CAST({'NULL' if value == NULL_PARTITION else literal(value)} AS {types.duckdb_type(key.type)})"
         f" AS {quoted(key.name)}"
         for key, value in zip(table.partition_keys, values, strict=True)
     ]
@@ -144,8 +144,12 @@ def _lazy_value(field: str, column: Column, _number: int) -> str:
     if kind.is_type(*exp.DataType.TEXT_TYPES):
         return field
     duck = types.duckdb_type(column.type)
-    if kind.is_type(*exp.DataType.INTEGER_TYPES):  # DuckDB would round 1.5
-        return f"CASE WHEN regexp_full_match({field}, '[+-]?[0-9]+') THEN TRY_CAST({field} AS {duck}) END"
+    if kind.is_type(exp.DataType.Type.BOOLEAN):  # DuckDB would take 1 and t as well
+        return f"CASE upper({field}) WHEN 'TRUE' THEN true WHEN 'FALSE' THEN false END"
+    if kind.is_type(exp.DataType.Type.TIMESTAMP):  # DuckDB would take 2024-01-31T10:00:00Z as well
+        return f"CASE WHEN regexp_full_match({field}, {literal(_TIMESTAMP)}) THEN TRY_CAST({field} AS {duck}) END"
+    if kind.is_type(*exp.DataType.INTEGER_TYPES):
+        return _integer(field, duck)
     return f"TRY_CAST({field} AS {duck})"
 
 
@@ -159,10 +163,25 @@ def _open_csv_value(field: str, column: Column, number: int) -> str:
         value = f"DATE '1970-01-01' + TRY_CAST({field} AS INTEGER)"
     elif kind.is_type(exp.DataType.Type.TIMESTAMP):
         value = f"make_timestamp(TRY_CAST({field} AS BIGINT) * 1000)"
+    elif kind.is_type(*exp.DataType.INTEGER_TYPES):
+        value = _integer(field, duck)
     else:
         value = f"TRY_CAST({field} AS {duck})"
     bad = f"'HIVE_BAD_DATA: Error parsing field value ''' || {field} || ''' for field {number}'"
     return f"CASE WHEN {field} IS NULL THEN NULL WHEN {value} IS NULL THEN error({bad}) ELSE {value} END"
+
+
+_TIMESTAMP = r"\d{4}-\d{1,2}-\d{1,2}( \d{1,2}:\d{1,2}:\d{1,2}(\.\d{1,9})?)?"
+
+
+def _integer(field: str, duck: str) -> str:
+    """NULL for what is no integer; DuckDB would round 1.5."""
+    return f"CASE WHEN regexp_full_match({field}, '[+-]?[0-9]+') THEN TRY_CAST({field} AS {duck}) END"
+
+
+def check_fits_text(column: Column) -> None:
+    """Raise NOT_SUPPORTED for a column of a nested type, which this engine neither reads nor writes as text."""
+    _scalar(column)
 
 
 def _scalar(column: Column) -> exp.DataType:

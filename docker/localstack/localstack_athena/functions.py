@@ -1,7 +1,7 @@
 """Athena SQL functions that the engine knows, by name; any other name fails with FUNCTION_NOT_FOUND.
 
 Each stands in tests/athena/pairs with what it returns. Those that sqlglot turns into DuckDB's wrongly have a rewrite
-in trino_sql.py.
+in rewrites.py.
 """
 
 AGGREGATES = frozenset(

@@ -3,6 +3,7 @@
 sqlglot leaves half of them unparsed, so they are read here by its tokens; column types are parsed by sqlglot.
 """
 
+import re
 from collections.abc import Callable
 from typing import ClassVar, TypeVar
 
@@ -65,7 +66,12 @@ class _Reader:
                 if self._at < len(self._tokens):
                     raise self._unexpected("end of statement")
                 return statement
-        raise self._unexpected(*sorted({words.split()[0] for words in self._statements()}))
+        for words in _KNOWN_ELSEWHERE:
+            if self._accept(*words.split()):
+                raise not_supported(f"{words} is not supported")
+        first = self._tokens[0].text.upper().split()[0]
+        self._at = 1
+        raise self._unexpected(*(words.partition(" ")[2] for words in self._statements() if words.startswith(first)))
 
     def _statements(self) -> dict[str, Callable[[], HiveStatement]]:
         return {
@@ -133,7 +139,8 @@ class _Reader:
 
     def _alter_table(self) -> HiveStatement:
         table = self._table_name()
-        if self._accept("ADD"):
+        if self._peek("ADD") and not self._peek("ADD", "COLUMNS"):
+            self._accept("ADD")
             if_not_exists = self._accept("IF", "NOT", "EXISTS")
             partitions = [self._partition_with_location()]
             while self._peek("PARTITION"):
@@ -340,6 +347,10 @@ class _Reader:
         return syntax_error(f"mismatched input '{token.text}'. {expecting}", _place(token))
 
 
+_KNOWN_ELSEWHERE = (
+    "ALTER DATABASE", "ALTER SCHEMA", "ALTER VIEW", "CREATE OR REPLACE VIEW", "CREATE VIEW", "DESCRIBE VIEW",
+    "DROP VIEW", "SHOW CREATE TABLE", "SHOW CREATE VIEW", "SHOW TBLPROPERTIES", "SHOW VIEWS",
+)  # fmt: skip
 _NOT_WORDS = {TokenType.STRING, TokenType.NUMBER}
 _TYPE_ENDS = {TokenType.COMMA, TokenType.R_PAREN}
 _DEPTH = {TokenType.L_PAREN: 1, TokenType.LT: 1, TokenType.R_PAREN: -1, TokenType.GT: -1}
@@ -362,5 +373,8 @@ def _place(token: Token) -> Position:
 
 
 def _unescaped(text: str) -> str:
-    r"""A delimiter as written in DDL: `\t`, `\001`, `\u0001`, `\\` or the character itself."""
-    return text.encode("latin-1", "backslashreplace").decode("unicode_escape") if text.startswith("\\") else text
+    r"""A delimiter as written in DDL: `\001`, `\u0001` or the character itself; `\t` and `\\` came resolved."""
+    code = re.fullmatch(r"\\(?:u([0-9a-fA-F]{4})|([0-7]{1,3}))", text)
+    if not code:
+        return text
+    return chr(int(code[1], 16) if code[1] else int(code[2], 8))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import copyreg
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import moto.backends
 from localstack.services.moto import call_moto
 
 if TYPE_CHECKING:
+    from botocore.model import OperationModel
     from localstack.aws.api import RequestContext, ServiceResponse
     from moto.core.base_backend import BaseBackend
 
@@ -34,14 +35,15 @@ class PersistentMoto:
                 vars(_backend(service, *id_.split("/"))).update(attributes)
 
     def call(self, context: RequestContext) -> ServiceResponse:
-        """Forward a request to moto; if it can change something, alone, and saved when it returns or raises."""
-        if context.operation.name.startswith(READS):
+        """Forward a parsed request to moto; if it can change something, alone, and saved when it returns or raises."""
+        operation = cast("OperationModel", context.operation)
+        if operation.name.startswith(READS):
             return call_moto(context)
         with self._guard:
             try:
                 return call_moto(context)
             finally:
-                self._save(context.service.service_name, context.account_id, context.region)
+                self._save(operation.service_model.service_name, context.account_id, context.region)
 
     def _save(self, service: str, account_id: str, region: str) -> None:
         backend = _backend(service, account_id, region)
@@ -51,6 +53,6 @@ class PersistentMoto:
 
 
 def _backend(service: str, account_id: str, region: str) -> BaseBackend:
-    backends: Any = moto.backends.get_backend(service)
+    backends: Any = moto.backends.get_backend(service)  # type: ignore[call-overload]  # wants a literal
     backend: BaseBackend = backends[account_id][region]
     return backend

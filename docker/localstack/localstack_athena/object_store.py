@@ -33,12 +33,17 @@ MEMORY_BYTES = 4096
 
 
 class Body:
-    """The bytes of one object or part: in memory while they are few, else in a file of the directory."""
+    """The bytes of one object or part: in memory while they are few, else in a file of the directory.
+
+    A file that no record names is unlinked with the last reference to its body; the end of the process unlinks nothing.
+    """
 
     def __init__(self, directory: Path, saved: bytes | str = b"") -> None:
-        self._directory = directory
         self.saved = saved
         """The bytes themselves or the file's name: what a record holds."""
+        self._directory = directory
+        self._records = 0
+        self._unlinking: weakref.finalize[..., Body] | None = None
 
     def open(self) -> IO[bytes]:
         """Open for reading."""
@@ -48,13 +53,25 @@ class Body:
         """From now on the bytes are in this new, empty file."""
         self.saved = uuid.uuid4().hex
         file = (self._directory / self.saved).open("x+b")
-        self.unlink_when_unused()
+        self._unlink_when_unused()
         return file
 
-    def unlink_when_unused(self) -> None:
-        """Tie the file, if any, to this object: it is unlinked with the last reference, not when the process ends."""
+    def keep(self) -> None:
+        """One more committed record names this body."""
+        self._records += 1
+        if self._unlinking:
+            self._unlinking.detach()
+
+    def release(self) -> None:
+        """One committed record less names this body."""
+        self._records -= 1
+        if not self._records:
+            self._unlink_when_unused()
+
+    def _unlink_when_unused(self) -> None:
         if isinstance(self.saved, str):
-            weakref.finalize(self, (self._directory / self.saved).unlink, missing_ok=True).atexit = False
+            self._unlinking = weakref.finalize(self, (self._directory / self.saved).unlink, missing_ok=True)
+            self._unlinking.atexit = False  # type: ignore[misc]  # a property, which typeshed takes for an attribute
 
 
 class FileStoredObject(S3StoredObject):
@@ -171,7 +188,7 @@ class FileStoredMultipart(S3StoredMultipart):
     def remove_part(self, s3_part: S3Part) -> None:
         """Nothing to do: the body goes with the part."""
 
-    def complete_multipart(self, parts: list[S3Part]) -> None:
+    def complete_multipart(self, parts: list[S3Part]) -> None:  # type: ignore[override]  # LocalStack annotates numbers
         """Write the parts in this order into the upload's object."""
         with self._s3_store.open(self.bucket, self.s3_multipart.object, "w") as whole:
             for s3_part in parts:

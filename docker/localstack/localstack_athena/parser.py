@@ -1,22 +1,34 @@
 """The parser: one statement's text to one typed object, by Hive's grammar or by Trino's as Athena routes them."""
 
 import re
+from itertools import pairwise
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokens import Tokenizer
 
 from localstack_athena import hive_parser
 from localstack_athena.errors import Position, QueryFailedError, not_supported, syntax_error
 from localstack_athena.statements import CreateTableAs, CtasProperties, Select, Statement
 from localstack_athena.trino_sql import AthenaTrino, check_functions
 
-_HIVE = {"ALTER", "CREATE", "DESC", "DESCRIBE", "DROP", "MSCK", "SHOW"}
+_HIVE = ("ALTER", "CREATE", "DESC", "DESCRIBE", "DROP", "MSCK", "SHOW")
+_HIVE_START = re.compile(rf"(?:\s|--[^\n]*|/\*.*?\*/)*({'|'.join(_HIVE)})\b", re.IGNORECASE | re.DOTALL)
 _KNOWN_ELSEWHERE = frozenset(
     "ANALYZE DEALLOCATE DELETE EXECUTE EXPLAIN INSERT MERGE OPTIMIZE PREPARE UNLOAD UPDATE USING VACUUM".split()
 )
-_STARTS = sorted(_HIVE | {"(", "SELECT", "VALUES", "WITH"})
+_STARTS = sorted((*_HIVE, "(", "SELECT", "VALUES", "WITH"))
+_AS_QUERY = {
+    (TokenType.ALIAS, start) for start in (TokenType.L_PAREN, TokenType.SELECT, TokenType.VALUES, TokenType.WITH)
+}
+_CLAUSES = {
+    TokenType.FROM, TokenType.GROUP_BY, TokenType.HAVING, TokenType.LIMIT, TokenType.ON, TokenType.ORDER_BY,
+    TokenType.WHERE,
+}  # fmt: skip
+_NEEDS_MORE = _CLAUSES | {TokenType.COMMA, TokenType.SELECT}
+_CANNOT_FOLLOW = _CLAUSES | {TokenType.COMMA, TokenType.R_PAREN}
 
 
 def parse(sql: str, database: str, parameters: list[str]) -> Statement:
@@ -30,20 +42,20 @@ def parse(sql: str, database: str, parameters: list[str]) -> Statement:
     Raises:
         QueryFailedError: SYNTAX_ERROR with line and column, FUNCTION_NOT_FOUND, NOT_SUPPORTED.
     """
-    tokens = _tokens(sql)
-    words = [token.text.upper() for token in tokens[:2]]
-    first = words[0].split()[0]
-    if first in _HIVE and not _is_create_as(tokens):
+    if _is_hive(sql):
         if parameters:
             raise not_supported("Parameters are for queries only")
-        return hive_parser.parse(sql, tokens, database)
+        return hive_parser.parse(sql, _tokens(sql, hive_parser.Tokenizer(dialect="hive")), database)
+    tokens = _tokens(sql, AthenaTrino.Tokenizer(dialect=AthenaTrino))
+    first = tokens[0].text.split()[0].upper()
     if first in _KNOWN_ELSEWHERE:
         raise not_supported(f"{first} is not supported")
     if first not in _STARTS:
-        raise syntax_error(f"mismatched input '{tokens[0].text}'. Expecting: {', '.join(_STARTS)}", Position(1, 1))
+        raise _mismatched(tokens[0], f". Expecting: {', '.join(_STARTS)}")
+    _check_complete(tokens)
     tree = _tree(sql)
-    _bind(tree, parameters)
     check_functions(tree, sql)
+    _bind(tree, parameters)
     if isinstance(tree, exp.Create):
         return _create_table_as(tree, database)
     if isinstance(tree, exp.Values):  # VALUES alone is a query in Trino
@@ -53,9 +65,21 @@ def parse(sql: str, database: str, parameters: list[str]) -> Statement:
     return Select(tree)
 
 
-def _tokens(sql: str) -> list[Token]:
+def _is_hive(sql: str) -> bool:
+    """Whether the statement is read by Hive's grammar; its quotes and escapes differ from Trino's."""
+    start = _HIVE_START.match(sql)
+    if not start or start[1].upper() != "CREATE":
+        return start is not None
     try:
-        tokens = hive_parser.Tokenizer(dialect="hive").tokenize(sql)
+        kinds = [token.token_type for token in AthenaTrino.Tokenizer(dialect=AthenaTrino).tokenize(sql)]
+    except TokenError:
+        return True
+    return kinds[1:2] != [TokenType.TABLE] or not any(pair in _AS_QUERY for pair in pairwise(kinds))
+
+
+def _tokens(sql: str, tokenizer: Tokenizer) -> list[Token]:
+    try:
+        tokens = tokenizer.tokenize(sql)
     except TokenError as error:
         raise _token_error(error, sql) from None
     while tokens and tokens[-1].token_type == TokenType.SEMICOLON:
@@ -67,9 +91,19 @@ def _tokens(sql: str) -> list[Token]:
     return tokens
 
 
-def _is_create_as(tokens: list[Token]) -> bool:
-    words = [token.text.upper() for token in tokens[:2]]
-    return words == ["CREATE", "TABLE"] and any(token.token_type == TokenType.SELECT for token in tokens)
+def _check_complete(tokens: list[Token]) -> None:
+    """Refuse what sqlglot overlooks: a comma or a clause's keyword with nothing behind it."""
+    for token, following in pairwise([*tokens, None]):
+        if token and token.token_type in _NEEDS_MORE:
+            if not following:
+                raise syntax_error("mismatched input '<EOF>'", Position(token.line, token.col + 1))
+            if following.token_type in _CANNOT_FOLLOW:
+                raise _mismatched(following)
+
+
+def _mismatched(token: Token, expecting: str = "") -> QueryFailedError:
+    place = Position(token.line, token.col - (token.end - token.start))
+    return syntax_error(f"mismatched input '{token.text}'{expecting}", place)
 
 
 def _tree(sql: str) -> exp.Expression:
@@ -78,21 +112,31 @@ def _tree(sql: str) -> exp.Expression:
     except TokenError as error:
         raise _token_error(error, sql) from None
     except ParseError as error:
-        facts = error.errors[0]
-        found = facts["highlight"] or "<EOF>"
-        column = (facts["col"] or 1) - len(facts["highlight"] or "") + 1
-        raise syntax_error(f"mismatched input '{found}'", Position(facts["line"] or 1, column)) from None
+        raise _parse_error(error, sql) from None
     tree = trees[0]
     if tree is None:
         raise syntax_error("mismatched input '<EOF>'. Expecting: <statement>", Position(1, 1))
     return tree
 
 
+def _parse_error(error: ParseError, sql: str) -> QueryFailedError:
+    """What sqlglot points at: the word that is wrong, or the last one when the text ends too early."""
+    facts = error.errors[0]
+    found, line, column = facts["highlight"] or "", facts["line"] or 1, facts["col"] or 1
+    if not sql.rstrip("; \n\t").endswith(found) or "Unexpected token" in (facts["description"] or ""):
+        return syntax_error(f"mismatched input '{found}'", Position(line, column - len(found) + 1))
+    return syntax_error("mismatched input '<EOF>'", Position(line, column + 1))
+
+
 def _token_error(error: TokenError, sql: str) -> QueryFailedError:
     """A text that cannot be cut into words: a quote or a comment that does not end."""
     cause = re.search(r"Missing (.+) from \d+:(\d+)", str(error.__cause__ or error))
     if not cause:
-        return syntax_error(str(error))
+        before = sql[: sql.rfind("/*")]
+        place = Position(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
+        return (
+            syntax_error("the comment that opens here has no end", place) if "/*" in sql else syntax_error(str(error))
+        )
     before = sql[: int(cause[2])]
     place = Position(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
     return syntax_error(f"the text that opens here has no closing {cause[1]}", place)

@@ -5,7 +5,7 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -149,6 +149,12 @@ def _milliseconds(value: datetime | time) -> str:
     return f"{value.microsecond // 1000:03d}"
 
 
+def _interval(value: timedelta) -> str:
+    sign, value = ("-", -value) if value < timedelta() else ("", value)
+    seconds, milliseconds = value.seconds, value.microseconds // 1000
+    return f"{sign}{value.days} {seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}.{milliseconds:03d}"
+
+
 def _timestamp(value: datetime) -> str:
     return f"{value:%Y-%m-%d %H:%M:%S}.{_milliseconds(value)}"
 
@@ -160,6 +166,7 @@ _SCALARS: dict[str, Format] = {
     "decimal": lambda value: format(value, "f"),
     "date": date.isoformat,
     "time": lambda value: f"{value:%H:%M:%S}.{_milliseconds(value)}",
+    "interval": _interval,
     "timestamp": _timestamp,
     "timestamp with time zone": lambda value: f"{_timestamp(value)} UTC",
     "blob": lambda value: value.hex(" "),

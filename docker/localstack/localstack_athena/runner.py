@@ -111,8 +111,9 @@ class Run:
             results.write_csv(query.relation, rows)
 
         tables = self._load_tables(statement.query)
+        folder = self._folder if tables else None
         with self._watch.phase("engine"):
-            self._engine.run(statement.query, self._execution.database, tables, self._folder, self._cancellation, write)
+            self._engine.run(statement.query, self._execution.database, tables, folder, self._cancellation, write)
         self._publish(rows, columns)
         return columns
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from localstack.aws.api import RequestContext, ServiceResponse
     from localstack.aws.api.core import ServiceRequestHandler
     from localstack.aws.skeleton import DispatchTable
+    from localstack.services.plugins import ServiceProvider
     from localstack.services.s3.models import S3Bucket, S3Object, S3Part, S3Store
 
     from localstack_athena.state_directory import RecordKey, StateDirectory
@@ -52,28 +53,29 @@ class PersistentS3:
         self._store = FileObjectStore(state.path / "s3")
         self._guard = threading.Lock()
         self._committed: dict[RecordKey, list[Body]] = {}
-        """Every committed record, with the bodies that it names and that therefore must not be unlinked."""
+        """Every committed record, with the bodies that it names."""
         self._restore()
 
     def service(self) -> Service:
         """LocalStack's own S3 on the persistent bodies, every mutating operation committed before it responds."""
         return Service.for_provider(S3Provider(self._store), self._dispatch_table)
 
-    def _dispatch_table(self, provider: S3Provider) -> DispatchTable:
+    def _dispatch_table(self, provider: ServiceProvider) -> DispatchTable:
         return {
-            operation: handler if operation.startswith(READS) else self._committing(handler)
+            operation: handler if operation.startswith(READS) else self._committing(operation, handler)
             for operation, handler in create_dispatch_table(provider).items()
         }
 
-    def _committing(self, handler: ServiceRequestHandler) -> ServiceRequestHandler:
+    def _committing(self, operation: str, handler: ServiceRequestHandler) -> ServiceRequestHandler:
         def handle(context: RequestContext, request: Any) -> ServiceResponse | None:
             response: Any = None
             try:
                 response = handler(context, request)
             finally:
                 # Also when it raised: after a restart people see what they saw before it.
+                keys = [_posted_key(context)] if operation == "PostObject" else _keys(request)
                 upload_id = request.get("UploadId") or (response or {}).get("UploadId")
-                self._commit(request["Bucket"], _keys(context, request), upload_id)
+                self._commit(request["Bucket"], keys, upload_id)
             return response
 
         return handle
@@ -93,10 +95,17 @@ class PersistentS3:
                 return
             self._state.commit({record: row and row.value for record, row in changed.items()})
             for record, row in changed.items():
-                if row:
-                    self._committed[record] = row.bodies
-                else:
-                    del self._committed[record]
+                self._name_bodies(record, row.bodies if row else None)
+
+    def _name_bodies(self, record: RecordKey, bodies: list[Body] | None) -> None:
+        """Note which bodies a committed record names; None for a deleted record."""
+        before = self._committed.pop(record, ())
+        if bodies is not None:
+            self._committed[record] = bodies
+        for body in bodies or ():
+            body.keep()
+        for body in before:
+            body.release()
 
     def _object_row(self, bucket: S3Bucket | None, key: str) -> Row | None:
         if not bucket or not (versions := _versions(bucket, key)):
@@ -104,7 +113,7 @@ class PersistentS3:
         bodies = [None if isinstance(version, S3DeleteMarker) else self._store.body(version) for version in versions]
         return Row(
             [
-                (version, _tags().get(get_unique_key_id(bucket.name, key, version.version_id)), body and body.saved)
+                (version, _tags().get(_tag_key(bucket, version)), body and body.saved)
                 for version, body in zip(versions, bodies, strict=True)
             ],
             [body for body in bodies if body],
@@ -130,18 +139,19 @@ class PersistentS3:
             store.global_bucket_map[name] = bucket.bucket_account_id
             if tags:
                 _tags()[bucket.bucket_arn] = tags
-            self._committed[BUCKET, name] = []
+            self._name_bodies((BUCKET, name), [])
         for id_, versions in self._state.take(OBJECT).items():
             name, key = id_.split("/", 1)
-            self._committed[OBJECT, id_] = self._restore_object(buckets[name], key, versions, bodies)
+            self._name_bodies((OBJECT, id_), self._restore_object(buckets[name], key, versions, bodies))
         for id_, (upload, saved_bodies) in self._state.take(UPLOAD).items():
             name, upload_id = id_.split("/", 1)
             buckets[name].multiparts[upload_id] = upload
-            self._committed[UPLOAD, id_] = [
+            parts = [
                 bodies.give(part, saved_bodies[number], f"part {number} of the upload of {upload.object.key}")
                 for number, part in upload.parts.items()
             ]
-        bodies.settle()
+            self._name_bodies((UPLOAD, id_), parts)
+        bodies.sweep()
 
     def _restore_object(self, bucket: S3Bucket, key: str, versions: list[Any], bodies: RestoredBodies) -> list[Body]:
         restored = []
@@ -151,7 +161,7 @@ class PersistentS3:
                 version.version_id = "null"
             bucket.objects.set(key, version)
             if tags:
-                _tags()[get_unique_key_id(bucket.name, key, version.version_id)] = tags
+                _tags()[_tag_key(bucket, version)] = tags
             if body is not None:
                 restored.append(bodies.give(version, body, f"s3://{bucket.name}/{key}"))
         return restored
@@ -179,14 +189,12 @@ class RestoredBodies:
         self._store.give(owner, body)
         return body
 
-    def settle(self) -> None:
-        """Once everything is restored: from now on files go with their last reference; unlink what nothing names."""
-        for body in self._files.values():
-            body.unlink_when_unused()
+    def sweep(self) -> None:
+        """Unlink what was not given to anyone: the leftovers of a killed process."""
         for name in self._sizes.keys() - self._files.keys():
             (self._store.root_directory / name).unlink()
 
-    def _file(self, name: str, size: int, description: str) -> Body:
+    def _file(self, name: str, size: int | None, description: str) -> Body:
         path = self._store.root_directory / name
         if (found := self._sizes.get(name)) != size:
             problem = "the file is missing" if found is None else f"the file has {found} bytes"
@@ -206,17 +214,18 @@ def _bucket_row(bucket: S3Bucket) -> Row:
     return Row((alone, _tags().get(bucket.bucket_arn)), [])
 
 
-def _keys(context: RequestContext, request: Any) -> list[str]:
+def _keys(request: Any) -> list[str]:
     """Keys of the objects that a request names; none if it is about the bucket."""
     if "Key" in request:
         return [request["Key"]]
-    if "Delete" in request:
-        return [named["Key"] for named in request["Delete"].get("Objects", ())]
-    if context.operation.name == "PostObject":
-        key = context.request.form.get("key", "")
-        posted = context.request.files.get("file")
-        return [key.replace("${filename}", posted.filename) if posted else key]
-    return []
+    return [named["Key"] for named in request.get("Delete", {}).get("Objects", ())]
+
+
+def _posted_key(context: RequestContext) -> str:
+    """The key of an object that a browser posts as a form."""
+    key = context.request.form.get("key", "")
+    posted = context.request.files.get("file")
+    return key.replace("${filename}", posted.filename or "") if posted else key
 
 
 def _find_bucket(name: str) -> S3Bucket | None:
@@ -227,6 +236,10 @@ def _find_bucket(name: str) -> S3Bucket | None:
 def _tags() -> dict[str, dict[str, str]]:
     """Tags of buckets by ARN and of object versions by LocalStack's key id, of all accounts."""
     return _any_store().TAGS.tags
+
+
+def _tag_key(bucket: S3Bucket, version: S3Object | S3DeleteMarker) -> str:
+    return get_unique_key_id(bucket.name, version.key, version.version_id or "null")
 
 
 def _any_store() -> S3Store:

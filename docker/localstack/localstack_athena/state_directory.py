@@ -97,9 +97,10 @@ class StateDirectory:
     def _create(self) -> None:
         """Create the records under another name first: a file of the right name is never half-made."""
         draft = self._file.with_suffix(".new")
-        if others := sorted({entry.name for entry in self.path.iterdir()} - {LOCK, draft.name}):
+        for leftover in self.path.glob(f"{draft.name}*"):
+            leftover.unlink()
+        if others := sorted({entry.name for entry in self.path.iterdir()} - {LOCK}):
             raise DamagedStateError(self._file, f"the file is missing, yet its directory holds {', '.join(others[:3])}")
-        draft.unlink(missing_ok=True)
         with closing(sqlite3.connect(draft)) as database, database:
             database.execute("PRAGMA journal_mode = WAL")
             database.executescript(SCHEMA)

@@ -42,7 +42,12 @@ class TextDialect:
         return [None if field == self.null else field for field in [*fields, field]]
 
     def _split_quoted(self, line: str) -> Row:
-        """As opencsv 2.3, the parser behind OpenCSVSerde, does: an escape counts inside quotes only, "" is a quote."""
+        """As opencsv 2.3, the parser behind OpenCSVSerde, does.
+
+        An escape counts inside quotes only, and "" is a quote there. A quote in the middle of a field stays in it, but
+        for one of the line's first three characters; blanks before it go. A field whose quotes the line does not close
+        is lost.
+        """
         fields: Row = []
         field, quoted, at = "", False, 0
         while at < len(line):
@@ -56,6 +61,12 @@ class TextDialect:
                     field += character
                     at += 1
                 else:
+                    if (
+                        at >= _FIRST_INNER_QUOTE
+                        and line[at - 1] != self.separator
+                        and following not in ("", self.separator)
+                    ):
+                        field = "" if field.isspace() else field + character
                     quoted = not quoted
             elif character == self.separator and not quoted:
                 fields.append(field)
@@ -63,7 +74,10 @@ class TextDialect:
             else:
                 field += character
             at += 1
-        return [*fields, field]
+        return fields if quoted else [*fields, field]
+
+
+_FIRST_INNER_QUOTE = 3  # opencsv's way to know a field's opening quote from one in its middle
 
 
 def has_escapes(file: Path, escape: str) -> bool:
@@ -91,7 +105,7 @@ def csv_line(values: Iterable[str | None]) -> str:
 
 
 def _rows(source: Path, dialect: TextDialect) -> Iterator[Row]:
-    with _opened(source) as raw, io.TextIOWrapper(raw, encoding="utf-8", errors="replace", newline=None) as text:
+    with _opened(source) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", errors="replace", newline=None) as text:
         for number, line in enumerate(text):
             if number >= dialect.skipped_lines:
                 yield dialect.split(line.removesuffix("\n"))

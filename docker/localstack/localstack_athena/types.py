@@ -32,6 +32,7 @@ _RESULT_TYPES = {
     "time": ResultType("time", 3, 0),
     "timestamp": ResultType("timestamp", 3, 0),
     "timestamp with time zone": ResultType("timestamp with time zone", 3, 0),
+    "interval": ResultType("interval day to second", 0, 0),
     "list": ResultType("array", 0, 0),
     "map": ResultType("map", 0, 0),
     "struct": ResultType("row", 0, 0),
