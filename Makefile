@@ -38,7 +38,7 @@ test: lint ## run every check and test: the fast ones, then Athena's, then the w
 lint: $(READY) ## check style and types
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
-	MYPYPATH=dags:data:tests/e2e $(PYTHON) -m mypy --explicit-package-bases lab dags data tests/lab tests/e2e tests/dags tests/data
+	$(PYTHON) -m mypy lab dags data tests/lab tests/e2e tests/dags tests/data
 	$(LOCALSTACK_PYTHON) -m mypy $(LOCALSTACK)/localstack_athena tests/athena bench
 
 fmt: $(READY) ## put the code into its standard form
