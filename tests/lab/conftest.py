@@ -1,10 +1,17 @@
-"""A small lab for each test: real supervisord, tiny real services, free ports, a temporary state directory."""
+"""A small lab for each test: real supervisord, tiny real services, free ports, a temporary state directory.
 
+And an inbox.
+"""
+
+import json
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -14,6 +21,7 @@ from lab.lifecycle import Lab
 from lab.progress import Progress
 from lab.services import Service
 from lab.supervisor import Supervisor
+from tests.lab.running_inbox import RunningInbox
 
 
 @pytest.fixture
@@ -67,3 +75,43 @@ def up(state_dir: Path) -> Callable[..., Supervisor]:
         return Supervisor(state_dir)
 
     return start
+
+
+@pytest.fixture(scope="module")
+def running_inbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningInbox]:
+    inbox = RunningInbox(tmp_path_factory.mktemp("inbox") / "messages")
+    yield inbox
+    inbox.close()
+
+
+@pytest.fixture
+def inbox(running_inbox: RunningInbox) -> RunningInbox:
+    """Empty the module's inbox."""
+    assert running_inbox.http.delete("/api/messages").status_code == 204
+    return running_inbox
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """Serve one JSON answer on a free port; return the address."""
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(answer: Any, status: int = 200) -> str:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(json.dumps(answer).encode())
+
+            def log_message(self, *_: Any) -> None:
+                """Be quiet."""
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        servers.append(server)
+        Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()

@@ -1,0 +1,69 @@
+"""The inbox's command line: `python -m lab.inbox DIRECTORY --smtp-port N --http-port N`, both on 127.0.0.1 only."""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+
+from lab.errors import LabError
+from lab.inbox import smtp, web
+from lab.inbox.store import Store
+
+
+def main() -> int:
+    """Serve until a signal ends it. What a person has to know is printed without a traceback."""
+    arguments = _parse()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's, a line for every command
+    try:
+        with contextlib.closing(Store(arguments.directory)) as store:
+            mail_socket, web_socket = _listen(arguments.smtp_port), _listen(arguments.http_port)
+            asyncio.run(_serve(store, mail_socket, web_socket))
+    except LabError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _serve(store: Store, mail_socket: socket.socket, web_socket: socket.socket) -> None:
+    @contextlib.asynccontextmanager
+    async def with_mail(_: Starlette) -> AsyncIterator[None]:
+        # Started before and ended after the web server serves: healthy means that mail is taken too.
+        async with await smtp.start(store, mail_socket):
+            yield
+
+    config = uvicorn.Config(
+        web.application(store, with_mail),
+        log_config=None,
+        # An open page asks every other second.
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+    )
+    await uvicorn.Server(config).serve(sockets=[web_socket])
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        raise LabError(f"The inbox cannot listen on port {port} of 127.0.0.1: {error}") from error
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m lab.inbox", description=__doc__)
+    parser.add_argument("directory", type=Path, help="where the messages are kept")
+    parser.add_argument("--smtp-port", type=int, required=True, help="takes e-mail")
+    parser.add_argument("--http-port", type=int, required=True, help="serves the page and JSON, takes Slack posts")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
