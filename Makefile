@@ -4,7 +4,8 @@
 PYTHON := .venv/bin/python
 LOCALSTACK := docker/localstack
 LOCALSTACK_PYTHON := $(LOCALSTACK)/.venv/bin/python
-READY := .venv/synchronized $(LOCALSTACK)/.venv/synchronized
+MONITORING := $(addprefix .tools/monitoring/bin/,prometheus promtool alertmanager amtool)
+READY := .venv/synchronized $(LOCALSTACK)/.venv/synchronized $(MONITORING)
 LAB := @$(PYTHON) -m lab
 
 .DEFAULT_GOAL := help
@@ -63,3 +64,7 @@ compile = cd $(1) && sed -n '2s/^. *//p' requirements.lock | PATH="$(CURDIR)/.ve
 
 $(LOCALSTACK)/.venv/synchronized: $(LOCALSTACK)/requirements.lock $(LOCALSTACK)/pyproject.toml
 	@python3 -I lab/bootstrap.py localstack
+
+# A program that has gone from PATH leaves a link without a target, which counts as missing.
+$(MONITORING): | .venv/synchronized
+	@$(PYTHON) -m lab.monitoring_programs

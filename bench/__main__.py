@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
@@ -10,8 +9,9 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from bench import statsd
 from bench.athena import Athena, Figure, measure
-from lab.settings import REPOSITORY, load_settings
+from lab.settings import REPOSITORY, free_ports, load_settings
 
 _LAB = [str(REPOSITORY / ".venv" / "bin" / "python"), "-m", "lab"]
 _ORDERS = 2_000_000
@@ -46,6 +46,7 @@ def _lab_figures(orders: Path, folder: Path) -> list[Figure]:
         demo = _seconds([*_LAB, "demo"])
     return [
         *figures,
+        *statsd.measure(),
         Figure("make up, from nothing to healthy", f"{up:.0f} s", "", "", "35 s"),
         Figure("make demo, with make up", f"{up + demo:.0f} s", "", "", "90 s"),
         Figure("memory at rest (PSS)", f"{rest} MB", "", "", "1600 MB"),
@@ -54,14 +55,7 @@ def _lab_figures(orders: Path, folder: Path) -> list[Figure]:
 
 def _own_lab(state: Path) -> dict[str, str]:
     """Settings of a lab beside the user's own; what they do not name is as the user has it."""
-    ports = {name: str(_free_port()) for name in ("AIRFLOW_PORT", "LOCALSTACK_PORT")}
-    return {**ports, "LAB_STATE_DIR": str(state)}
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    return {**free_ports(), "LAB_STATE_DIR": str(state)}
 
 
 def _memory_megabytes() -> int:

@@ -12,6 +12,7 @@ table as running it once.
 | `drop_orders_summary_if_exists`, `clear_output_prefix` | the last run's table and files make room |
 | `ctas_orders_summary` | Parquet with Snappy, partitioned by `order_month`, under `processed-data/orders_summary/` |
 | `check_orders_summary` | every accepted order is in the table exactly once; no NULL, no unknown status |
+| `report_orders_summary` | rows and bytes of each partition go to the metrics, and the time of this success |
 
 The raw check stands before the drop: a bad export leaves yesterday's `orders_summary` as it was.
 
@@ -21,7 +22,8 @@ with at most two decimals), `bad_status`, `bad_currency` (neither USD nor BRL), 
 of the good rows with this id). Case, and blanks around a value, do not matter.
 
 **Settings.** The file: the run's parameter `orders_csv`, else the Airflow variable `orders_csv`. The bucket, which must
-exist: the variable `data_lab_bucket`. Connections: `aws_default`, and `athena_default` for the checks.
+exist: the variable `data_lab_bucket`. Connections: `aws_default`, and `athena_default` for the checks. A failed task is
+reported to the variable `alert_email` through `smtp_default`, and to Slack through `slack_webhook`.
 """
 
 import logging
@@ -35,9 +37,12 @@ from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.providers.amazon.aws.operators.s3 import S3DeleteObjectsOperator
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, chain, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
+from common import metrics
 from common.athena import AthenaCreateTableAsOperator
 from common.canonical_csv import UnusableCsvError, write_canonical_csv
+from common.notifications import notify_failure
 
+DAG_ID = "orders_pipeline"
 DATABASE = "pt_data_lab"
 BUCKET = "{{ var.value.data_lab_bucket }}"
 RAW_PREFIX = "raw-data/"
@@ -47,6 +52,14 @@ QUERY_RESULTS = f"s3://{BUCKET}/athena-staging/"
 SQL = "sql/orders_pipeline"
 
 COLUMNS = ("order_id", "customer_id", "order_timestamp", "status", "amount", "currency")
+REJECTIONS = (
+    "missing_order_id",
+    "bad_timestamp",
+    "bad_amount",
+    "bad_status",
+    "bad_currency",
+    "duplicate_order_id",
+)
 MAX_REJECTED_SHARE = 0.10
 
 ORDERS_SUMMARY = Asset("orders_summary")
@@ -77,6 +90,7 @@ def upload_csv_to_s3(source: str, bucket: str) -> dict[str, int]:
         except UnusableCsvError as error:
             raise AirflowFailException(str(error)) from error
         s3.load_file(canonical, RAW_KEY, bucket, replace=True)
+    metrics.send_rows(DAG_ID, "raw", read=written.rows)
     log.info("%d rows of %s are in s3://%s/%s.", written.rows, source, bucket, RAW_KEY)
     if written.ignored_columns:
         log.info("Left out, not being columns of an order: %s.", ", ".join(written.ignored_columns))
@@ -94,11 +108,15 @@ def check_raw_orders(sql: str, uploaded: dict[str, int]) -> dict[str, Any]:
     outcomes: dict[str, int] = dict(AthenaSQLHook().get_records(sql))
     rows, accepted = sum(outcomes.values()), outcomes.pop("accepted", 0)
     if rows != uploaded["rows"]:
+        metrics.send_quality_check(DAG_ID, "raw_orders", passed=False)
         raise AirflowFailException(
             f"raw_orders has {rows} rows, the uploaded file {uploaded['rows']}. Look for other objects under "
             f"{RAW_PREFIX} in the bucket; or drop the table raw_orders if it was made over another bucket."
         )
     share = (rows - accepted) / rows
+    metrics.send_rows(DAG_ID, "raw", accepted=accepted, rejected=rows - accepted)
+    metrics.send_rejected_rows(DAG_ID, dict.fromkeys(REJECTIONS, 0) | outcomes)
+    metrics.send_quality_check(DAG_ID, "raw_orders", passed=share <= MAX_REJECTED_SHARE)
     reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(outcomes.items())) or "none"
     report = f"raw_orders has {rows} rows: {accepted} accepted, {rows - accepted} ({share:.1%}) rejected: {reasons}."
     if share > MAX_REJECTED_SHARE:
@@ -137,6 +155,8 @@ def check_orders_summary(sql: str, raw: dict[str, Any]) -> dict[str, int]:
             f"total_orders add up to {found.orders}, not to the {raw['accepted']} accepted rows of raw_orders"
         )
     facts = {"rows": found.summary_rows, "partitions": found.partitions, "orders": found.orders}
+    metrics.send_rows(DAG_ID, "summary", written=found.summary_rows)
+    metrics.send_quality_check(DAG_ID, "orders_summary", passed=not faults)
     if faults:
         raise AirflowFailException(f"orders_summary is wrong ({facts}): {'; '.join(faults)}.")
     log.info("orders_summary is right: %s.", facts)
@@ -144,8 +164,24 @@ def check_orders_summary(sql: str, raw: dict[str, Any]) -> dict[str, int]:
     return facts
 
 
+@task(templates_exts=[".sql"])
+def report_orders_summary(sql: str, bucket: str) -> dict[str, dict[str, int]]:
+    """Send each partition's rows and bytes to the metrics, and the time at which the datamart was last right."""
+    from airflow.providers.amazon.aws.hooks.athena_sql import AthenaSQLHook
+
+    rows: dict[str, int] = dict(AthenaSQLHook().get_records(sql))
+    sizes = dict.fromkeys(rows, 0)
+    for found in S3Hook().iter_file_metadata(prefix=SUMMARY_PREFIX, bucket_name=bucket):
+        folder, _, _ = found["Key"].removeprefix(SUMMARY_PREFIX).partition("/")
+        sizes[folder.removeprefix("order_month=")] += found["Size"]
+    for partition, size in sizes.items():
+        metrics.send_partition(DAG_ID, "orders_summary", partition, rows=rows[partition], size=size)
+    metrics.send_datamart_success("orders_summary")
+    return {partition: {"rows": rows[partition], "bytes": size} for partition, size in sizes.items()}
+
+
 with DAG(
-    dag_id="orders_pipeline",
+    dag_id=DAG_ID,
     description="Orders, from a CSV file to a Parquet datamart on Athena",
     doc_md=__doc__,
     # With a start date, switching the DAG on would start the run of last midnight, over the result of a run by hand.
@@ -172,6 +208,7 @@ with DAG(
         "retry_exponential_backoff": 2,
         "max_retry_delay": timedelta(minutes=1),
         "execution_timeout": timedelta(minutes=30),
+        "on_failure_callback": notify_failure,
         # of every AthenaOperator
         "output_location": QUERY_RESULTS,
         "sleep_time": 1,
@@ -213,6 +250,8 @@ with DAG(
     )
     summary = check_orders_summary(f"{SQL}/check_orders_summary.sql", raw)  # type: ignore[arg-type]
 
+    report = report_orders_summary(f"{SQL}/summary_partitions.sql", BUCKET)
+
     chain(
         uploaded,
         ensure_glue_db,
@@ -222,4 +261,5 @@ with DAG(
         clear_output_prefix,
         ctas_orders_summary,
         summary,
+        report,
     )

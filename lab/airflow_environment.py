@@ -39,6 +39,13 @@ def build(settings: Settings) -> dict[str, str]:
         "DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         "DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "2",
         "CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "5",
+        # Every process and every task sends its metrics, with tags, and each under its one present name.
+        "METRICS__STATSD_ON": "True",
+        "METRICS__STATSD_HOST": "127.0.0.1",
+        "METRICS__STATSD_PORT": str(settings.statsd_port),
+        "METRICS__STATSD_PREFIX": "airflow",
+        "METRICS__STATSD_INFLUXDB_ENABLED": "True",
+        "METRICS__LEGACY_NAMES_ON": "False",
         "LOGGING__COLORED_CONSOLE_LOG": "False",
         # Each secret comes from a file that only its owner may read, never from the environment itself.
         **{f"{option}_CMD": shlex.join(("cat", str(_secret_file(settings, name)))) for option, name in SECRETS.items()},

@@ -11,15 +11,17 @@ if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_s3 import S3Client
 
-
-def s3_client(settings: Settings) -> "S3Client":
-    """Return a client of the lab's S3."""
-    return _session(settings).client("s3", endpoint_url=settings.aws_endpoint_url, config=_direct())
+REQUEST_SECONDS = 60.0
 
 
-def athena_client(settings: Settings) -> "AthenaClient":
-    """Return a client of the lab's Athena."""
-    return _session(settings).client("athena", endpoint_url=settings.aws_endpoint_url, config=_direct())
+def s3_client(settings: Settings, seconds: float = REQUEST_SECONDS) -> "S3Client":
+    """Return a client of the lab's S3, which waits for an answer for so many seconds."""
+    return _session(settings).client("s3", endpoint_url=settings.aws_endpoint_url, config=_direct(seconds))
+
+
+def athena_client(settings: Settings, seconds: float = REQUEST_SECONDS) -> "AthenaClient":
+    """Return a client of the lab's Athena, which waits for an answer for so many seconds."""
+    return _session(settings).client("athena", endpoint_url=settings.aws_endpoint_url, config=_direct(seconds))
 
 
 def bucket_exists(settings: Settings) -> bool:
@@ -48,8 +50,8 @@ def _session(settings: Settings) -> "boto3.Session":
     )
 
 
-def _direct() -> "Config":
+def _direct(seconds: float) -> "Config":
     """Past any proxy of the environment."""
     from botocore.config import Config  # noqa: PLC0415 - as above
 
-    return Config(proxies={})
+    return Config(proxies={}, connect_timeout=seconds, read_timeout=seconds)

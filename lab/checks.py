@@ -23,11 +23,12 @@ def check_commands(services: Iterable[Service]) -> None:
 def check_ports(services: Iterable[Service]) -> None:
     """Raise LabError if a port that a service wants is taken. Ask only for services that do not run."""
     for service in services:
-        if service.port and not processes.port_is_free(service.port):
-            raise LabError(
-                f"{service.name}: port {service.port} is taken by {processes.port_owner(service.port)}.\n"
-                f"End that process, or set {service.port_setting} in .env to a free port."
-            )
+        for setting, port in {service.port_setting: service.port, **service.more_ports}.items():
+            if port and not processes.port_is_free(port):
+                raise LabError(
+                    f"{service.name}: port {port} is taken by {processes.port_owner(port)}.\n"
+                    f"End that process, or set {setting} in .env to a free port."
+                )
 
 
 def check_disk(state_dir: Path, least: int = LEAST_FREE_BYTES) -> None:

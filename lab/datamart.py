@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from mypy_boto3_athena import AthenaClient
 
 SUMMARY_PREFIX = "processed-data/orders_summary/"
+STAGING_PREFIX = "athena-staging/"
 QUERY = "SELECT * FROM pt_data_lab.orders_summary ORDER BY order_month, status"
 QUERY_SECONDS = 120
 POLL_SECONDS = 0.1
@@ -40,25 +41,35 @@ def read_summary(settings: Settings) -> list[dict[str, str | None]]:
 
 
 def _read_summary(athena: "AthenaClient", bucket: str) -> list[dict[str, str | None]]:
-    query = athena.start_query_execution(
-        QueryString=QUERY, ResultConfiguration={"OutputLocation": f"s3://{bucket}/athena-staging/"}
-    )["QueryExecutionId"]
-    deadline = time.monotonic() + QUERY_SECONDS
-    while True:
-        status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
-        if status["State"] == "SUCCEEDED":
-            break
-        if status["State"] in {"FAILED", "CANCELLED"}:
-            raise LabError(f"Athena could not run {QUERY!r}: {status.get('StateChangeReason')}")
-        if time.monotonic() > deadline:
-            raise LabError(f"Athena did not answer {QUERY!r} within {QUERY_SECONDS} s: `make logs NAME=localstack`.")
-        time.sleep(POLL_SECONDS)
+    query = execute(athena, bucket, QUERY)
     pages = athena.get_paginator("get_query_results").paginate(QueryExecutionId=query)
     lines = [
         [value.get("VarCharValue") for value in row["Data"]] for page in pages for row in page["ResultSet"]["Rows"]
     ]
     columns = [str(name) for name in lines[0]]
     return [dict(zip(columns, line, strict=True)) for line in lines[1:]]
+
+
+def execute(athena: "AthenaClient", bucket: str, sql: str, seconds: float = QUERY_SECONDS) -> str:
+    """Run a query to its end; return its id. Its result is STAGING_PREFIX, the id and `.csv`, and `.csv.metadata`.
+
+    Raises:
+        LabError: the query failed, and the message is Athena's; or it took more than `seconds`.
+
+    """
+    query = athena.start_query_execution(
+        QueryString=sql, ResultConfiguration={"OutputLocation": f"s3://{bucket}/{STAGING_PREFIX}"}
+    )["QueryExecutionId"]
+    deadline = time.monotonic() + seconds
+    while True:
+        status = athena.get_query_execution(QueryExecutionId=query)["QueryExecution"]["Status"]
+        if status["State"] == "SUCCEEDED":
+            return query
+        if status["State"] in {"FAILED", "CANCELLED"}:
+            raise LabError(f"Athena could not run {sql!r}: {status.get('StateChangeReason')}")
+        if time.monotonic() > deadline:
+            raise LabError(f"Athena did not answer {sql!r} within {seconds:.0f} s: `make logs NAME=localstack`.")
+        time.sleep(POLL_SECONDS)
 
 
 def partitions(settings: Settings) -> list[Partition]:

@@ -43,6 +43,7 @@ def demo(settings: Settings, orders: str, progress: Progress) -> None:
     _compare(expected.result(), counts, rows)
     report.print_verdict(len(rows), orders_csv, progress)
     report.print_addresses(settings, run, progress)
+    report.print_alerts(settings, progress)
 
 
 def check_orders(path: str) -> Path:

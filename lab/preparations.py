@@ -1,14 +1,14 @@
-"""Preparations: what is done once before, or beside, the services: the database migration and the bucket."""
+"""Preparations: what is done once before, or beside, the services: database, monitoring's configuration, bucket."""
 
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from lab import airflow_environment, aws, processes
+from lab import airflow_environment, aws, monitoring_files, processes
 from lab.errors import LabError
 from lab.logs import log_file, tail
-from lab.services import MIGRATION, PYTHON
+from lab.services import CONFIGURATION, MIGRATION, PYTHON
 from lab.settings import Settings
 
 
@@ -32,6 +32,7 @@ def preparation_table(settings: Settings) -> tuple[Preparation, ...]:
     """Return all preparations of the lab."""
     return (
         Preparation(MIGRATION, run=lambda: _migrate(settings)),
+        Preparation(CONFIGURATION, run=lambda: monitoring_files.render(settings)),
         Preparation("bucket", run=lambda: _make_bucket(settings), after=("localstack",)),
     )
 

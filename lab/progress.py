@@ -10,7 +10,7 @@ from rich.console import Console
 if TYPE_CHECKING:
     from rich.status import Status
 
-NAME_WIDTH = 14
+NAME_WIDTH = 15
 FILE_WIDTH = 100
 
 

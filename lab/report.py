@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 from rich import box
 from rich.table import Table
 
+from lab import alerts
 from lab.airflow_api import Run, TaskInstance
 from lab.datamart import Partition
 from lab.progress import Progress
@@ -89,6 +91,21 @@ def print_addresses(settings: Settings, run: Run, progress: Progress) -> None:
     progress.note(f"  Airflow      {settings.airflow_url}   {login}")
     progress.note(f"  this run     {run_address(settings.airflow_url, run)}")
     progress.note(f"  AWS          {settings.aws_endpoint_url}   the endpoint of S3, Glue and Athena")
+    progress.note(f"  Prometheus   {settings.prometheus_url}   metrics, rules and alerts")
+    progress.note(f"  Alertmanager {settings.alertmanager_url}")
+    progress.note(f"  inbox        {settings.inbox_url}   e-mail and Slack messages of the lab")
+
+
+def print_alerts(settings: Settings, progress: Progress) -> None:
+    """Print the alerts that are firing."""
+    try:
+        firing = alerts.firing(settings)
+    except httpx.HTTPError as error:
+        progress.note(f"\n  Alertmanager cannot be asked which alerts are firing: {error}. `make status` tells more.")
+        return
+    progress.note("\n  firing alerts:" if firing else "\n  No alert is firing.")
+    for alert in firing:
+        progress.note(f"    {alert.name} ({alert.severity}): {alert.summary}")
 
 
 def run_address(airflow_url: str, run: Run) -> str:

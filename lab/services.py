@@ -3,16 +3,23 @@
 A further service is one more row of `service_table`.
 """
 
+import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from lab import airflow_environment
-from lab.health import AirflowHealth, HealthCheck, LocalStackHealth
+from lab import airflow_environment, monitoring_files, monitoring_programs
+from lab.health import AirflowHealth, HealthCheck, HttpHealth, LocalStackHealth
 from lab.settings import REPOSITORY, Settings
 
 PYTHON = REPOSITORY / ".venv" / "bin" / "python"
 LOCALSTACK_PYTHON = REPOSITORY / "docker" / "localstack" / ".venv" / "bin" / "python"
 MIGRATION = "migration"
+CONFIGURATION = "configuration"
+STATSD_EXPORTER = "statsd-exporter"
+RETENTION = "168h"
+# Services run in the state directory; those of the lab's own are found here.
+MODULES = {"PYTHONPATH": str(REPOSITORY)}
+AWS_SERVICES = ("s3", "sts", "glue", "athena")
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,7 @@ class Service:
         stop_seconds: how long it may take to end before it is killed.
         port: the TCP port on 127.0.0.1 it listens on, if any.
         port_setting: the setting that names this port, for messages.
+        more_ports: further TCP ports on 127.0.0.1 it listens on, by the settings that name them.
         address: what a person may open, if anything.
         after: services or preparations that have to be ready before it is started.
 
@@ -41,6 +49,7 @@ class Service:
     stop_seconds: int = 10
     port: int | None = None
     port_setting: str = ""
+    more_ports: Mapping[str, int] = field(default_factory=dict)
     address: str = ""
     after: tuple[str, ...] = ()
 
@@ -58,7 +67,8 @@ def service_table(settings: Settings) -> tuple[Service, ...]:
             port=port,
             port_setting="AIRFLOW_PORT" if port else "",
             address=settings.airflow_url if port else "",
-            after=(MIGRATION,),
+            # Airflow sends its metrics without asking whether anybody listens: the first ones would be lost.
+            after=(MIGRATION, STATSD_EXPORTER),
         )
 
     return (
@@ -66,7 +76,7 @@ def service_table(settings: Settings) -> tuple[Service, ...]:
             name="localstack",
             command=(str(LOCALSTACK_PYTHON), "-m", "localstack.runtime.main"),
             environment=_localstack_environment(settings),
-            health=LocalStackHealth(settings.aws_endpoint_url, ("s3", "sts", "glue", "athena")),
+            health=LocalStackHealth(settings.aws_endpoint_url, AWS_SERVICES),
             port=settings.localstack_port,
             port_setting="LOCALSTACK_PORT",
             address=settings.aws_endpoint_url,
@@ -76,6 +86,89 @@ def service_table(settings: Settings) -> tuple[Service, ...]:
         airflow_service("scheduler", "--skip-serve-logs", component="scheduler"),
         airflow_service("dag-processor", component="dag_processor"),
         airflow_service("triggerer", "--skip-serve-logs", component="triggerer"),
+        *_monitoring(settings),
+    )
+
+
+def _monitoring(settings: Settings) -> tuple[Service, ...]:
+    prometheus, alertmanager = (
+        str(monitoring_files.rendered_path(settings, source))
+        for source in (monitoring_files.PROMETHEUS, monitoring_files.ALERTMANAGER)
+    )
+    # Nothing reads them. That they change with the files makes `make up` restart what has read these.
+    files = {name: {"LAB_FILES": digest} for name, digest in monitoring_files.digests(settings).items()}
+    exporter = shutil.which("statsd_exporter")
+    return (
+        Service(
+            name=STATSD_EXPORTER,
+            command=(
+                *((exporter,) if exporter else (str(PYTHON), "-m", "lab.statsd_exporter")),
+                f"--statsd.listen-udp=127.0.0.1:{settings.statsd_port}",
+                "--statsd.listen-tcp=",
+                f"--web.listen-address=127.0.0.1:{settings.statsd_metrics_port}",
+                f"--statsd.mapping-config={monitoring_files.STATSD_MAPPING}",
+            ),
+            environment=files[STATSD_EXPORTER] | MODULES,
+            health=HttpHealth(f"http://127.0.0.1:{settings.statsd_metrics_port}/-/healthy"),
+            port=settings.statsd_metrics_port,
+            port_setting="STATSD_METRICS_PORT",
+        ),
+        Service(
+            name="probes",
+            command=(str(PYTHON), "-m", "lab.probes"),
+            environment=dict(settings.environment) | MODULES,
+            health=HttpHealth(f"http://127.0.0.1:{settings.probes_port}/metrics"),
+            port=settings.probes_port,
+            port_setting="PROBES_PORT",
+        ),
+        Service(
+            name="prometheus",
+            command=(
+                monitoring_programs.find("prometheus"),
+                f"--config.file={prometheus}",
+                f"--storage.tsdb.path={settings.state_dir / 'prometheus'}",
+                f"--storage.tsdb.retention.time={RETENTION}",
+                f"--web.listen-address=127.0.0.1:{settings.prometheus_port}",
+                f"--web.external-url={settings.prometheus_url}",
+            ),
+            environment=files["prometheus"],
+            health=HttpHealth(f"{settings.prometheus_url}/-/ready"),
+            port=settings.prometheus_port,
+            port_setting="PROMETHEUS_PORT",
+            address=settings.prometheus_url,
+            after=(CONFIGURATION,),
+        ),
+        Service(
+            name="alertmanager",
+            command=(
+                monitoring_programs.find("alertmanager"),
+                f"--config.file={alertmanager}",
+                f"--storage.path={settings.state_dir / 'alertmanager'}",
+                f"--data.retention={RETENTION}",
+                f"--web.listen-address=127.0.0.1:{settings.alertmanager_port}",
+                f"--web.external-url={settings.alertmanager_url}",
+                "--cluster.listen-address=",  # alone: otherwise it listens for others on every interface
+            ),
+            environment=files["alertmanager"],
+            health=HttpHealth(f"{settings.alertmanager_url}/-/ready"),
+            port=settings.alertmanager_port,
+            port_setting="ALERTMANAGER_PORT",
+            address=settings.alertmanager_url,
+            after=(CONFIGURATION,),
+        ),
+        Service(
+            name="inbox",
+            command=(
+                *(str(PYTHON), "-m", "lab.inbox", str(settings.state_dir / "inbox")),
+                *("--smtp-port", str(settings.inbox_smtp_port), "--http-port", str(settings.inbox_port)),
+            ),
+            environment=MODULES,
+            health=HttpHealth(f"{settings.inbox_url}/-/healthy"),
+            port=settings.inbox_port,
+            port_setting="INBOX_PORT",
+            more_ports={"INBOX_SMTP_PORT": settings.inbox_smtp_port},
+            address=settings.inbox_url,
+        ),
     )
 
 

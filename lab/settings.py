@@ -1,7 +1,9 @@
 """Settings: every port, name and credential of the lab, read from .env.example, .env and the environment."""
 
 import os
+import socket
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,13 @@ class Settings:
     airflow_user: str
     airflow_password: str
     localstack_port: int
+    statsd_port: int
+    statsd_metrics_port: int
+    probes_port: int
+    prometheus_port: int
+    alertmanager_port: int
+    inbox_smtp_port: int
+    inbox_port: int
     region: str
     bucket: str
     orders_csv: Path
@@ -37,6 +46,21 @@ class Settings:
     def aws_endpoint_url(self) -> str:
         """Where LocalStack answers for every AWS service."""
         return f"http://127.0.0.1:{self.localstack_port}"
+
+    @property
+    def prometheus_url(self) -> str:
+        """Where Prometheus's pages and API answer."""
+        return f"http://127.0.0.1:{self.prometheus_port}"
+
+    @property
+    def alertmanager_url(self) -> str:
+        """Where Alertmanager's page and API answer."""
+        return f"http://127.0.0.1:{self.alertmanager_port}"
+
+    @property
+    def inbox_url(self) -> str:
+        """Where the inbox shows the messages that the lab sent."""
+        return f"http://127.0.0.1:{self.inbox_port}"
 
 
 def load_settings(repository: Path = REPOSITORY) -> Settings:
@@ -68,11 +92,28 @@ def load_settings(repository: Path = REPOSITORY) -> Settings:
         airflow_user=_filled(values, "AIRFLOW_USER"),
         airflow_password=_filled(values, "AIRFLOW_PASSWORD"),
         localstack_port=_port(values, "LOCALSTACK_PORT"),
+        statsd_port=_port(values, "STATSD_PORT"),
+        statsd_metrics_port=_port(values, "STATSD_METRICS_PORT"),
+        probes_port=_port(values, "PROBES_PORT"),
+        prometheus_port=_port(values, "PROMETHEUS_PORT"),
+        alertmanager_port=_port(values, "ALERTMANAGER_PORT"),
+        inbox_smtp_port=_port(values, "INBOX_SMTP_PORT"),
+        inbox_port=_port(values, "INBOX_PORT"),
         region=_filled(values, "AWS_DEFAULT_REGION"),
         bucket=_filled(values, "AIRFLOW_VAR_DATA_LAB_BUCKET"),
         orders_csv=Path(environment["AIRFLOW_VAR_ORDERS_CSV"]),
         environment=environment,
     )
+
+
+def free_ports() -> dict[str, str]:
+    """Return every setting of a port with a port that nobody uses, for a lab beside another one."""
+    names = [name for name in dotenv_values(REPOSITORY / ".env.example", interpolate=False) if name.endswith("_PORT")]
+    with ExitStack() as held:  # until all are found, so that none is found twice
+        probes = [held.enter_context(socket.socket()) for _ in names]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return {name: str(probe.getsockname()[1]) for name, probe in zip(names, probes, strict=True)}
 
 
 def _filled(values: Mapping[str, str], name: str) -> str:

@@ -25,6 +25,7 @@ def test_tasks_stand_in_one_row() -> None:
         "clear_output_prefix",
         "ctas_orders_summary",
         "check_orders_summary",
+        "report_orders_summary",
     ]
     assert sorted(dag.task_ids) == sorted(tasks)
     for before, after in pairwise(tasks):

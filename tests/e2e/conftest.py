@@ -1,6 +1,5 @@
 """One whole lab for all end-to-end tests: free ports, a temporary state directory, started and ended by commands."""
 
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -9,20 +8,15 @@ from pathlib import Path
 import pytest
 from whole_lab import WholeLab
 
-from lab.settings import REPOSITORY, load_settings
+from lab.settings import REPOSITORY, free_ports, load_settings
 
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeLab]:
     state_dir = tmp_path_factory.mktemp("lab") / "state"
-    with pytest.MonkeyPatch.context() as shell, socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        shell.setenv("LAB_STATE_DIR", str(state_dir))
-        shell.setenv("AIRFLOW_PORT", str(one.getsockname()[1]))
-        shell.setenv("LOCALSTACK_PORT", str(other.getsockname()[1]))
-        one.close()
-        other.close()
+    with pytest.MonkeyPatch.context() as shell:
+        for name, value in {**free_ports(), "LAB_STATE_DIR": str(state_dir)}.items():
+            shell.setenv(name, value)
         whole = WholeLab(load_settings())
         try:
             whole.start()

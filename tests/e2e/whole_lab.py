@@ -1,5 +1,7 @@
 """The whole lab as the end-to-end tests use it: its commands, and runs of its pipeline."""
 
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ from lab import processes
 from lab.airflow_api import AirflowApi, Run
 from lab.demo import DAG_ID
 from lab.settings import REPOSITORY, Settings
+from lab.supervisor import Supervisor
 
 RUN_SECONDS = 240
 
@@ -40,6 +43,12 @@ class WholeLab:
         ended = self.command("down")
         assert ended.returncode == 0, ended.stdout + ended.stderr
         assert not list(processes.marked(self.settings.state_dir))
+
+    def kill(self, service: str) -> int:
+        """Kill a service as the kernel does when memory is short; return the process id that it had."""
+        pid = Supervisor(self.settings.state_dir).processes()[service].pid
+        os.kill(pid, signal.SIGKILL)
+        return pid
 
     def run(self, orders_csv: Path) -> Run:
         """Run the pipeline over a file to its end, good or bad."""

@@ -52,13 +52,16 @@ def test_down_without_a_lab_says_so(state_dir: Path, capsys: pytest.CaptureFixtu
     assert "Nothing of the lab is running" in capsys.readouterr().out
 
 
-def test_a_taken_port_is_named_with_its_owner_and_nothing_is_started(web: MakeService, up: Up, state_dir: Path) -> None:
+@pytest.mark.parametrize("is_further", [False, True])
+def test_a_taken_port_is_named_with_its_owner_and_nothing_is_started(
+    web: MakeService, up: Up, state_dir: Path, *, is_further: bool
+) -> None:
     service = web("web")
-    with socket.create_server(("127.0.0.1", service.port or 0)):
-        with pytest.raises(
-            LabError, match=rf"web: port {service.port} is taken by process {os.getpid()} .*\n.*WEB_PORT"
-        ):
-            up(web("other"), service)
+    port = service.port or 0
+    wanted = replace(web("web"), more_ports={"WEB_PORT": port}) if is_further else service
+    with socket.create_server(("127.0.0.1", port)):
+        with pytest.raises(LabError, match=rf"web: port {port} is taken by process {os.getpid()} .*\n.*WEB_PORT"):
+            up(web("other"), wanted)
         assert not processes.marked(state_dir)
         down(state_dir)
         assert listens(service), "down ended what it had not started"

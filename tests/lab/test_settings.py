@@ -6,7 +6,7 @@ import pytest
 from dotenv import dotenv_values
 
 from lab.errors import LabError
-from lab.settings import REPOSITORY, load_settings
+from lab.settings import REPOSITORY, free_ports, load_settings
 
 EXAMPLE = REPOSITORY / ".env.example"
 
@@ -73,6 +73,16 @@ def test_a_bad_value_is_named(checkout: Path, line: str, message: str) -> None:
     (checkout / ".env").write_text(line)
     with pytest.raises(LabError, match=message):
         load_settings(checkout)
+
+
+def test_free_ports_are_as_many_as_there_are_settings_of_ports(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ports = free_ports()
+    assert len(set(ports.values())) == len(ports)
+    for name, port in ports.items():
+        monkeypatch.setenv(name, port)
+    settings = load_settings(checkout)
+    numbers = {name: value for name, value in vars(settings).items() if name.endswith("_port")}
+    assert numbers == {name.lower(): int(port) for name, port in ports.items()}
 
 
 def test_every_group_of_settings_is_explained() -> None:

@@ -1,0 +1,5 @@
+SELECT
+    order_month,
+    count(*) AS summary_rows
+FROM {{ database }}.orders_summary
+GROUP BY order_month

@@ -1,0 +1,119 @@
+"""Probes: whether Airflow, LocalStack, S3 and Athena answer, asked every few seconds and told to Prometheus.
+
+    python -m lab.probes
+
+serves `lab_probe_success{target}` (1 or 0) and `lab_probe_duration_seconds{target}` of each target's last probe on
+127.0.0.1, at the port and about the services of the lab's settings.
+"""
+
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from prometheus_client import Gauge, start_http_server
+
+from lab import aws, datamart
+from lab.errors import LabError
+from lab.health import AirflowHealth, HealthCheck, LocalStackHealth
+from lab.services import AWS_SERVICES
+from lab.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_s3 import S3Client
+
+SECONDS = 5.0
+# A query leaves a record and a file behind, and takes Athena's time from the pipelines.
+ATHENA_SECONDS = 30.0
+ANSWER_SECONDS = 5.0
+
+SUCCESS = Gauge("lab_probe_success", "Whether the target gave the right answer to the last probe.", ["target"])
+DURATION = Gauge("lab_probe_duration_seconds", "How long the last probe of the target took.", ["target"])
+
+log = logging.getLogger("probes")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One question, asked again `seconds` after its answer. `ask` raises an exception that says what is wrong."""
+
+    target: str
+    ask: Callable[[], object]
+    seconds: float = SECONDS
+
+
+def probe_table(settings: Settings) -> tuple[Probe, ...]:
+    """Return all probes of the lab."""
+    s3 = aws.s3_client(settings, ANSWER_SECONDS)
+    athena = aws.athena_client(settings, ANSWER_SECONDS)
+    return (
+        Probe("airflow", _healthy(AirflowHealth(settings.airflow_url, "metadatabase"))),
+        Probe("localstack", _healthy(LocalStackHealth(settings.aws_endpoint_url, AWS_SERVICES))),
+        Probe("s3", lambda: s3.head_bucket(Bucket=settings.bucket)),
+        Probe("athena", lambda: _ask_athena(athena, s3, settings.bucket), ATHENA_SECONDS),
+    )
+
+
+def run(probe: Probe, stop: Event) -> None:
+    """Ask until told to stop. A change for the better or the worse is logged."""
+    last: str | None = None
+    while not stop.is_set():
+        began = time.monotonic()
+        problem = _problem(probe)
+        SUCCESS.labels(probe.target).set(problem is None)
+        DURATION.labels(probe.target).set(time.monotonic() - began)
+        if problem != last:
+            log.log(logging.WARNING if problem else logging.INFO, "%s: %s", probe.target, problem or "answers again")
+        last = problem
+        # What does not answer is asked more often, so that its return is seen at once.
+        stop.wait(SECONDS if problem else probe.seconds)
+
+
+def _problem(probe: Probe) -> str | None:
+    try:
+        probe.ask()
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong is the answer
+        return str(error) or type(error).__name__
+    return None
+
+
+def _healthy(check: HealthCheck) -> Callable[[], None]:
+    def ask() -> None:
+        if problem := check.problem(since=0):
+            raise LabError(problem)
+
+    return ask
+
+
+def _ask_athena(athena: "AthenaClient", s3: "S3Client", bucket: str) -> None:
+    query = datamart.execute(athena, bucket, "SELECT 1", ANSWER_SECONDS)
+    for suffix in (".csv", ".csv.metadata"):
+        s3.delete_object(Bucket=bucket, Key=f"{datamart.STAGING_PREFIX}{query}{suffix}")
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # otherwise a line for every question
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        settings = load_settings()
+        start_http_server(settings.probes_port, addr="127.0.0.1")
+    except (LabError, OSError) as error:
+        print(f"\nThe probes cannot be served: {error}", file=sys.stderr)
+        return 1
+    for probe in probe_table(settings):
+        Thread(target=run, args=(probe, stop), name=probe.target, daemon=True).start()
+    stop.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
