@@ -1,0 +1,126 @@
+"""Alerts: each is tested, documented and has a runbook; what it says leads to the right page."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from alert_rules import ALERTING, PROMETHEUS, RULE_FILES, RUNBOOKS, TEST_FILES, alerts, load, rules
+
+from lab.probes import probe_table
+from lab.services import service_table
+from lab.settings import REPOSITORY, load_settings
+
+ALERTS = alerts()
+SEVERITIES = {"critical", "warning", "info", "none"}
+LINKS = ("runbook_url", "dashboard_url", "airflow_url")
+DASHBOARDS = {"home", "pipelines", "platform", "orders-data", "monitoring"}
+ROW = re.compile(r"^\| (\w+) \| (\w+) \| (\w+) \| .+ \| \[what to do\]\((\S+)\) \|$", re.MULTILINE)
+
+
+def questions() -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
+    """Yield the test's name, the alert's name and what is expected, of each question that the rule tests ask."""
+    for path in TEST_FILES:
+        for test in load(path)["tests"]:
+            for question in test.get("alert_rule_test", []):
+                yield test["name"], question["alertname"], question["exp_alerts"]
+
+
+def test_alerts_are_the_tested_ones_the_documented_ones_and_those_with_a_runbook() -> None:
+    page = (REPOSITORY / "docs" / "alerts.md").read_text(encoding="utf-8")
+    names = sorted(ALERTS)
+    assert sorted({alert for _, alert, expected in questions() if expected}) == names, "tested"
+    assert sorted(path.stem for path in RUNBOOKS.iterdir()) == names, "with a runbook"
+    assert sorted(ROW.findall(page)) == [
+        (name, ALERTS[name]["labels"]["severity"], ALERTS[name].get("for", "0s"), f"../alerting/runbooks/{name}.md")
+        for name in names
+    ], "documented"
+
+
+def test_each_alert_is_also_tested_where_it_must_be_silent() -> None:
+    silent = {alert for _, alert, expected in questions() if not expected}
+    assert set(ALERTS) - silent == {"Watchdog"}, "the Watchdog is never silent"
+
+
+def test_names_are_used_once() -> None:
+    names = [rule["alert"] for rule in rules() if "alert" in rule]
+    assert len(names) == len(set(names))
+    sentences = [test["name"] for path in TEST_FILES for test in load(path)["tests"]]
+    # Of an alert's target and the lab's parts alike.
+    assert {name for name in sentences if sentences.count(name) > 1} <= {
+        "a target that does not answer for a minute is an alert, while it does not"
+    }
+
+
+def test_the_thresholds_that_were_asked_for_are_kept() -> None:
+    asked = {
+        "SSHConnectionFailed": ('airflow_task_failures{task_id=~".*ssh.*"} > 0', "1m"),
+        "TrainingFailed": ('airflow_task_failures{task_id="train_model"} > 0', "1m"),
+    }
+    assert {name: (ALERTS[name]["expr"], ALERTS[name]["for"]) for name in asked} == asked
+    assert ALERTS["TrainingSlow"]["for"] == "1h"
+    assert "> 2 * 3600" in ALERTS["MlopsLagging"]["expr"]
+
+
+@pytest.mark.parametrize("name", sorted(ALERTS))
+def test_an_alert_has_the_labels_and_annotations_of_all(name: str) -> None:
+    rule = ALERTS[name]
+    assert rule["labels"]["severity"] in SEVERITIES
+    assert rule["labels"]["component"]
+    annotations = rule["annotations"]
+    assert {"summary", "description", "runbook_url", "dashboard_url"} <= set(annotations)
+    assert set(annotations) <= {"summary", "description", *LINKS}
+    assert annotations["runbook_url"] == f"{{{{ $externalLabels.runbooks_url }}}}/{name}"
+    dashboard = re.match(r"\{\{ \$externalLabels\.grafana_url \}\}/d/([\w-]+)", annotations["dashboard_url"])
+    assert dashboard, annotations["dashboard_url"]
+    assert dashboard.group(1) in DASHBOARDS
+    if "airflow_url" in annotations:
+        assert annotations["airflow_url"].startswith("{{ $externalLabels.airflow_url }}/")
+    assert not annotations["summary"].endswith(".")
+    assert annotations["description"].endswith(".")
+
+
+def test_the_addresses_in_links_are_external_labels_that_do_not_leave_prometheus() -> None:
+    config = load(PROMETHEUS)
+    labels = set(config["global"]["external_labels"])
+    text = "".join(path.read_text(encoding="utf-8") for path in RULE_FILES)
+    assert labels == set(re.findall(r"\$externalLabels\.(\w+)", text))
+    assert "http" not in re.sub(r"\{\{.*?\}\}", "", text)
+    (drop,) = config["alerting"]["alert_relabel_configs"]
+    assert drop["action"] == "labeldrop"
+    assert all(re.fullmatch(drop["regex"], label) for label in labels)
+
+
+@pytest.mark.parametrize("name", sorted(ALERTS))
+def test_a_runbook_has_its_four_parts_and_names_what_there_is(name: str) -> None:
+    text = (RUNBOOKS / f"{name}.md").read_text(encoding="utf-8")
+    assert re.findall(r"^#+ .*$", text, re.MULTILINE) == [
+        f"# {name}",
+        *("## Meaning", "## Impact", "## Diagnosis", "## Mitigation"),
+    ]
+    settings = load_settings()
+    services = {service.name for service in service_table(settings)}
+    assert set(re.findall(r"make logs NAME=([\w-]+)", text)) <= services
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    for command in re.findall(r"`make ([a-z]+)", text):
+        assert re.search(rf"^{command}:", makefile, re.MULTILINE), command
+    for other in re.findall(r"`([A-Z][a-z]+[A-Z]\w+)`", text):
+        assert other in ALERTS, other
+    for path in re.findall(r"`((?:alerting|prometheus|dags|tests|data)/[\w./-]+\.\w+)`", text):
+        assert (REPOSITORY / path).exists(), path
+    recorded = {rule["record"] for rule in rules() if "record" in rule}
+    assert set(re.findall(r"\b\w+:\w+:\w+\b", text)) <= recorded
+
+
+def test_what_alertmanager_routes_and_hides_exists() -> None:
+    config = load(ALERTING / "alertmanager.yml")
+    matchers = " ".join(str(matcher) for rule in config["inhibit_rules"] for matcher in _matchers(rule))
+    named = [pattern for names in re.findall(r'alertname=~?"([^"]+)"', matchers) for pattern in names.split("|")]
+    assert [pattern for pattern in named if not any(re.fullmatch(pattern, name) for name in ALERTS)] == []
+    targets = {probe.target for probe in probe_table(load_settings())}
+    asked = re.findall(r'target=~?"([\w|]+)"', matchers)
+    assert {target for pattern in asked for target in pattern.split("|")} == targets
+
+
+def _matchers(rule: dict[str, list[str]]) -> list[str]:
+    return [*rule["source_matchers"], *rule["target_matchers"]]
