@@ -6,13 +6,15 @@ LOCALSTACK := docker/localstack
 LOCALSTACK_PYTHON := $(LOCALSTACK)/.venv/bin/python
 MONITORING := $(addprefix .tools/monitoring/bin/,prometheus promtool alertmanager amtool)
 READY := .venv/synchronized $(LOCALSTACK)/.venv/synchronized $(MONITORING)
+BROWSER := .tools/browser/chromium
+JUDGES := .tools/judges/built
 LAB := @$(PYTHON) -m lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs test lint fmt lock bench clean
+.PHONY: help setup demo up down status logs test lint fmt lock dashboards screenshots bench clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install everything into this folder; the other commands do it by themselves
 
@@ -31,33 +33,44 @@ status: $(READY) ## show what runs, how it is and how much memory it takes
 logs: $(READY) ## follow the log of one service: NAME=scheduler; without NAME, list the names
 	$(LAB) logs $(NAME)
 
-test: lint ## run every check and test: the fast ones, then Athena's, then the whole lab
-	$(PYTHON) -m pytest tests --ignore=tests/athena --ignore=tests/e2e
+test: lint $(JUDGES) $(BROWSER) ## run every check and test: the fast ones, then the alerts, then Athena's, then the whole lab
+	$(PYTHON) -m pytest tests --ignore=tests/alerting --ignore=tests/athena --ignore=tests/e2e
+	$(PYTHON) -m pytest tests/alerting
 	$(LOCALSTACK_PYTHON) -m pytest tests/athena
 	$(PYTHON) -m pytest tests/e2e
 
-lint: $(READY) ## check style and types
+lint: $(READY) ## check style and types, and that metrics, rules, alerts and dashboards fit together
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
-	$(PYTHON) -m mypy lab dags data tests/lab tests/e2e tests/dags tests/data
-	$(LOCALSTACK_PYTHON) -m mypy $(LOCALSTACK)/localstack_athena tests/athena bench
+	$(PYTHON) -m mypy lab dags data grafana bench/dags tests/alerting tests/lab tests/grafana tests/e2e tests/dags tests/data
+	$(LOCALSTACK_PYTHON) -m mypy $(LOCALSTACK)/localstack_athena tests/athena bench --exclude bench/dags
+	$(PYTHON) -m lab.lint
 
 fmt: $(READY) ## put the code into its standard form
 	$(PYTHON) -m ruff check --fix
 	$(PYTHON) -m ruff format
 
 lock: $(READY) ## compile the lock files anew, after a change of pyproject.toml
-	@$(call compile,.)
-	@$(call compile,$(LOCALSTACK))
+	@$(call compile,.,requirements.lock)
+	@$(call compile,.,requirements.runtime.lock)
+	@$(call compile,$(LOCALSTACK),requirements.lock)
+	@$(call compile,$(LOCALSTACK),requirements.runtime.lock)
 
-bench: $(READY) ## measure Athena against raw DuckDB
+dashboards: $(READY) ## write grafana/generated anew, after a change of grafana/dashboards
+	@$(PYTHON) -m grafana.dashboards
+
+screenshots: $(READY) $(BROWSER) ## take the pictures of docs/screenshots anew, of the lab that is running
+	@$(PYTHON) -m tests.screenshots
+
+
+bench: $(READY) ## measure speed and size of a lab of its own: Athena, monitoring, start, memory; a quarter of an hour
 	@$(LOCALSTACK_PYTHON) -m bench
 
 clean: $(READY) ## end the lab and remove its state: database, S3 objects, logs
 	$(LAB) clean
 
 # Each lock file names in its header the command that compiles it.
-compile = cd $(1) && sed -n '2s/^. *//p' requirements.lock | PATH="$(CURDIR)/.venv/bin:$$PATH" sh -e >/dev/null
+compile = cd $(1) && sed -n '2s/^. *//p' $(2) | PATH="$(CURDIR)/.venv/bin:$$PATH" sh -e >/dev/null
 
 .venv/synchronized: requirements.lock
 	@python3 -I lab/bootstrap.py airflow
@@ -68,3 +81,10 @@ $(LOCALSTACK)/.venv/synchronized: $(LOCALSTACK)/requirements.lock $(LOCALSTACK)/
 # A program that has gone from PATH leaves a link without a target, which counts as missing.
 $(MONITORING): | .venv/synchronized
 	@$(PYTHON) -m lab.monitoring_programs
+
+$(JUDGES): $(wildcard tests/judges/*/go.mod tests/judges/*/go.sum) lab/judges.py | .venv/synchronized
+	@$(PYTHON) -m lab.judges
+
+$(BROWSER): | .venv/synchronized
+	@$(PYTHON) -m lab.browser
+

@@ -98,16 +98,28 @@ def _ensure_venv_module(python: str) -> None:
     if _succeeds(python, "-c", "import ensurepip"):
         return
     package = "python{}.{}-venv".format(*_version(python))
+    install_packages(
+        (package,),
+        f"{python} cannot make a virtual environment: its module ensurepip is missing.\n"
+        f"Install it (on Debian: sudo apt-get install {package}), or install uv, then run make again.",
+    )
+
+
+def install_packages(packages: tuple[str, ...], otherwise: str) -> None:
+    """Install Debian's packages, as root or by a sudo that asks for no password.
+
+    Raises:
+        SetupError: neither may be had here; its message is `otherwise`, what a person has to do.
+        subprocess.CalledProcessError: apt-get failed, and has said why.
+
+    """
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
     if not shutil.which("apt-get") or (sudo and not _succeeds(*sudo, "true")):
-        raise SetupError(
-            f"{python} cannot make a virtual environment: its module ensurepip is missing.\n"
-            f"Install it (on Debian: sudo apt-get install {package}), or install uv, then run make again."
-        )
-    print(f"Installing Debian's {package} ...", flush=True)
+        raise SetupError(otherwise)
+    print(f"Installing Debian's {' and '.join(packages)} ...", flush=True)
     apt = (*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq")
     _run(*apt, "update")
-    _run(*apt, "install", "--no-install-recommends", package, stdout=subprocess.DEVNULL)
+    _run(*apt, "install", "--no-install-recommends", *packages, stdout=subprocess.DEVNULL)
 
 
 def _version(python: str) -> tuple[int, ...]:

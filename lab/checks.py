@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lab import processes
@@ -23,12 +23,17 @@ def check_commands(services: Iterable[Service]) -> None:
 def check_ports(services: Iterable[Service]) -> None:
     """Raise LabError if a port that a service wants is taken. Ask only for services that do not run."""
     for service in services:
-        for setting, port in {service.port_setting: service.port, **service.more_ports}.items():
-            if port and not processes.port_is_free(port):
-                raise LabError(
-                    f"{service.name}: port {port} is taken by {processes.port_owner(port)}.\n"
-                    f"End that process, or set {setting} in .env to a free port."
-                )
+        wanted: Mapping[processes.Protocol, Mapping[str, int | None]] = {
+            "tcp": {service.port_setting: service.port, **service.more_ports},
+            "udp": service.udp_ports,
+        }
+        for protocol, ports in wanted.items():
+            for setting, port in ports.items():
+                if port and not processes.port_is_free(port, protocol):
+                    raise LabError(
+                        f"{service.name}: port {port} is taken by {processes.port_owner(port, protocol)}.\n"
+                        f"End that process, or set {setting} in .env to a free port."
+                    )
 
 
 def check_disk(state_dir: Path, least: int = LEAST_FREE_BYTES) -> None:

@@ -103,6 +103,7 @@ def _failure(settings: Settings, api: AirflowApi, run: Run) -> LabError:
     return LabError(
         f"{failed.task_id} failed, at try {failed.tries}:\n\n{api.error_message(run, failed)}\n\n"
         f"Its whole log: {log}\nor, in Airflow: {report.run_address(api.url, run)}\n"
+        f"The message to those on call is in the inbox, and the alerts follow in a minute: {settings.inbox_url}\n"
         "Correct the cause, then run `make demo` again: running the pipeline twice does no harm."
     )
 

@@ -1,4 +1,4 @@
-"""The monitoring's files: Prometheus's and Alertmanager's configuration, with the addresses of the settings.
+"""The monitoring's files: configuration of Prometheus and Alertmanager, and dashboards, at the settings' addresses.
 
 The committed files hold the addresses of .env.example. Their copies, in the state directory, have those of .env in
 their place, and send messages to where Airflow sends its own.
@@ -16,12 +16,15 @@ import yaml
 from dotenv import dotenv_values
 
 from lab.errors import LabError
-from lab.settings import REPOSITORY, Settings
+from lab.settings import LOOPBACK, REPOSITORY, Settings
 
 PROMETHEUS = REPOSITORY / "prometheus" / "prometheus.yml"
 ALERTMANAGER = REPOSITORY / "alerting" / "alertmanager.yml"
 STATSD_MAPPING = REPOSITORY / "prometheus" / "statsd_mapping.yml"
 RULES = REPOSITORY / "alerting" / "rules"
+DASHBOARDS = REPOSITORY / "grafana" / "generated"
+PROVISIONING = REPOSITORY / "grafana" / "provisioning"
+RUNBOOKS = REPOSITORY / "alerting" / "runbooks"
 
 
 def rendered_path(settings: Settings, source: Path) -> Path:
@@ -29,16 +32,29 @@ def rendered_path(settings: Settings, source: Path) -> Path:
     return settings.state_dir / "monitoring" / source.name
 
 
+def dashboards_folder(settings: Settings) -> Path:
+    """Return where the copies of the dashboards lie."""
+    return settings.state_dir / "monitoring" / "dashboards"
+
+
+def scrape_interval() -> str:
+    """Return the time between two scrapes, as Prometheus's configuration has it."""
+    return str(_load(PROMETHEUS)["global"]["scrape_interval"])
+
+
 def render(settings: Settings) -> str:
-    """Write the copies of both files, readable by us alone: they may hold a mail server's password.
+    """Write the copies of all files. Alertmanager's is readable by us alone: it may hold a mail server's password.
 
     Raises:
         LabError: a file is no YAML, or a connection in .env is no JSON.
 
     """
-    prometheus = _relocated(_load(PROMETHEUS), _ports(settings))
+    committed = _load(PROMETHEUS)
+    # What every alert tells people stands in `global`; all else is between the services.
+    told = _relocated(committed["global"], _addresses_for_people(settings))
+    prometheus = _relocated(committed, _addresses(settings)) | {"global": told}
     prometheus["rule_files"] = [os.path.normpath(PROMETHEUS.parent / path) for path in prometheus["rule_files"]]
-    alertmanager = _relocated(_load(ALERTMANAGER), _ports(settings))
+    alertmanager = _relocated(_load(ALERTMANAGER), _addresses(settings))
     alertmanager["global"] |= _targets(settings)
     for email in (email for receiver in alertmanager["receivers"] for email in receiver.get("email_configs", ())):
         email["to"] = settings.environment["AIRFLOW_VAR_ALERT_EMAIL"]
@@ -48,6 +64,7 @@ def render(settings: Settings) -> str:
         path.touch(mode=0o600)
         header = f"# Written by `make up` from {source.relative_to(REPOSITORY)} and the settings.\n"
         path.write_text(header + yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    _render_dashboards(settings)
     return "written"
 
 
@@ -55,9 +72,24 @@ def digests(settings: Settings) -> dict[str, str]:
     """Return, by service, what changes whenever a file or a setting does that the service has read at its start."""
     return {
         "statsd-exporter": _digest([STATSD_MAPPING], {}),
-        "prometheus": _digest([PROMETHEUS, *sorted(RULES.glob("*.yml"))], _ports(settings)),
+        "prometheus": _digest([PROMETHEUS, *sorted(RULES.glob("*.yml"))], _addresses(settings)),
         "alertmanager": _digest([ALERTMANAGER], settings.environment),
+        "grafana": _digest(
+            sorted([*DASHBOARDS.glob("*.json"), *PROVISIONING.rglob("*.yml")]), _addresses_for_people(settings)
+        ),
     }
+
+
+def _render_dashboards(settings: Settings) -> None:
+    folder = dashboards_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    sources = {path.name: path for path in DASHBOARDS.glob("*.json")}
+    for path in folder.glob("*.json"):
+        if path.name not in sources:
+            path.unlink()
+    for name, source in sources.items():
+        content = _relocated(source.read_text(encoding="utf-8"), _addresses_for_people(settings))
+        (folder / name).write_text(content, encoding="utf-8")
 
 
 def _digest(files: Iterable[Path], values: Mapping[str, str]) -> str:
@@ -75,22 +107,31 @@ def _load(path: Path) -> dict[str, Any]:
     return content
 
 
-def _ports(settings: Settings) -> dict[str, str]:
-    """Return each port as the committed files have it, with the one to take its place."""
+def _addresses(settings: Settings) -> dict[str, str]:
+    """Return each address as the committed files have it, with the one to take its place."""
+    return {committed: settings.address(name) for name, committed in _committed_addresses().items()}
+
+
+def _addresses_for_people(settings: Settings) -> dict[str, str]:
+    return {committed: f"{LOOPBACK}:{settings.environment[name]}" for name, committed in _committed_addresses().items()}
+
+
+def _committed_addresses() -> dict[str, str]:
+    """Return the addresses of the committed files, by the setting of the port."""
     defaults = dotenv_values(REPOSITORY / ".env.example", interpolate=False)
-    return {
-        default: settings.environment[name] for name, default in defaults.items() if name.endswith("_PORT") and default
-    }
+    return {name: f"{LOOPBACK}:{default}" for name, default in defaults.items() if name.endswith("_PORT")}
 
 
-def _relocated(content: Any, ports: Mapping[str, str]) -> Any:
+def _relocated(content: Any, addresses: Mapping[str, str]) -> Any:
     match content:
         case dict():
-            return {name: _relocated(value, ports) for name, value in content.items()}
+            return {name: _relocated(value, addresses) for name, value in content.items()}
         case list():
-            return [_relocated(value, ports) for value in content]
+            return [_relocated(value, addresses) for value in content]
         case str():
-            return re.sub(r"(?<=127\.0\.0\.1:)\d+", lambda port: ports.get(port.group(), port.group()), content)
+            return re.sub(
+                re.escape(LOOPBACK) + r":\d+", lambda found: addresses.get(found.group(), found.group()), content
+            )
     return content
 
 

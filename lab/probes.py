@@ -2,8 +2,8 @@
 
     python -m lab.probes
 
-serves `lab_probe_success{target}` (1 or 0) and `lab_probe_duration_seconds{target}` of each target's last probe on
-127.0.0.1, at the port and about the services of the lab's settings.
+serves `lab_probe_success{target}` (1 or 0) and `lab_probe_duration_seconds{target}` of each target's last probe, at the
+address and about the services of the lab's settings.
 """
 
 import logging
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 SECONDS = 5.0
-# A query leaves a record and a file behind, and takes Athena's time from the pipelines.
-ATHENA_SECONDS = 30.0
+# A query leaves a record behind for weeks, and takes Athena's time from the pipelines.
+ATHENA_QUERY_SECONDS = 300.0
 ANSWER_SECONDS = 5.0
 
 SUCCESS = Gauge("lab_probe_success", "Whether the target gave the right answer to the last probe.", ["target"])
@@ -40,11 +40,10 @@ log = logging.getLogger("probes")
 
 @dataclass(frozen=True)
 class Probe:
-    """One question, asked again `seconds` after its answer. `ask` raises an exception that says what is wrong."""
+    """One question. `ask` raises an exception that says what is wrong."""
 
     target: str
     ask: Callable[[], object]
-    seconds: float = SECONDS
 
 
 def probe_table(settings: Settings) -> tuple[Probe, ...]:
@@ -52,10 +51,10 @@ def probe_table(settings: Settings) -> tuple[Probe, ...]:
     s3 = aws.s3_client(settings, ANSWER_SECONDS)
     athena = aws.athena_client(settings, ANSWER_SECONDS)
     return (
-        Probe("airflow", _healthy(AirflowHealth(settings.airflow_url, "metadatabase"))),
+        Probe("airflow", _healthy(AirflowHealth(f"http://{settings.address('AIRFLOW_PORT')}", "metadatabase"))),
         Probe("localstack", _healthy(LocalStackHealth(settings.aws_endpoint_url, AWS_SERVICES))),
         Probe("s3", lambda: s3.head_bucket(Bucket=settings.bucket)),
-        Probe("athena", lambda: _ask_athena(athena, s3, settings.bucket), ATHENA_SECONDS),
+        Probe("athena", AthenaQuestion(athena, s3, settings.bucket)),
     )
 
 
@@ -70,8 +69,7 @@ def run(probe: Probe, stop: Event) -> None:
         if problem != last:
             log.log(logging.WARNING if problem else logging.INFO, "%s: %s", probe.target, problem or "answers again")
         last = problem
-        # What does not answer is asked more often, so that its return is seen at once.
-        stop.wait(SECONDS if problem else probe.seconds)
+        stop.wait(SECONDS)
 
 
 def _problem(probe: Probe) -> str | None:
@@ -90,10 +88,26 @@ def _healthy(check: HealthCheck) -> Callable[[], None]:
     return ask
 
 
-def _ask_athena(athena: "AthenaClient", s3: "S3Client", bucket: str) -> None:
-    query = datamart.execute(athena, bucket, "SELECT 1", ANSWER_SECONDS)
-    for suffix in (".csv", ".csv.metadata"):
-        s3.delete_object(Bucket=bucket, Key=f"{datamart.STAGING_PREFIX}{query}{suffix}")
+class AthenaQuestion:
+    """Asks for Athena's workgroup each time, and from time to time for a query; after a failure until that succeeds."""
+
+    def __init__(self, athena: "AthenaClient", s3: "S3Client", bucket: str) -> None:
+        self._athena = athena
+        self._s3 = s3
+        self._bucket = bucket
+        self._next_query = 0.0
+
+    def __call__(self) -> None:
+        """Ask once; raise what is wrong."""
+        due, self._next_query = self._next_query, 0.0
+        self._athena.get_work_group(WorkGroup="primary")
+        now = time.monotonic()
+        if now >= due:
+            query = datamart.execute(self._athena, self._bucket, "SELECT 1", ANSWER_SECONDS)
+            for suffix in (".csv", ".csv.metadata"):
+                self._s3.delete_object(Bucket=self._bucket, Key=f"{datamart.STAGING_PREFIX}{query}{suffix}")
+            due = now + ATHENA_QUERY_SECONDS
+        self._next_query = due
 
 
 def main() -> int:
@@ -105,7 +119,7 @@ def main() -> int:
         signal.signal(number, lambda *_: stop.set())
     try:
         settings = load_settings()
-        start_http_server(settings.probes_port, addr="127.0.0.1")
+        start_http_server(settings.probes_port, addr=settings.listen_host)
     except (LabError, OSError) as error:
         print(f"\nThe probes cannot be served: {error}", file=sys.stderr)
         return 1

@@ -6,9 +6,12 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
+Protocol = Literal["tcp", "udp"]
+SOCKETS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 MARK = "LAB_PROCESS_OF"
 PROXY_BYPASS = ("127.0.0.1", "localhost")
 # A person's own AWS account, Airflow or Python set-up must neither break the lab nor be touched by it.
@@ -120,11 +123,12 @@ def _proportional_size(pid: int) -> int | None:
     return next((int(line.split()[1]) * 1024 for line in rollup.splitlines() if line.startswith("Pss:")), 0)
 
 
-def port_is_free(port: int) -> bool:
-    """Whether a server could listen on this TCP port of 127.0.0.1 now."""
-    with socket.socket() as probe:
-        # As servers do: a connection of a server that has just ended does not hold the port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def port_is_free(port: int, protocol: Protocol = "tcp") -> bool:
+    """Whether a server could listen on this port of 127.0.0.1 now."""
+    with socket.socket(type=SOCKETS[protocol]) as probe:
+        if protocol == "tcp":
+            # As servers do: a connection of a server that has just ended does not hold the port.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
@@ -132,11 +136,12 @@ def port_is_free(port: int) -> bool:
     return True
 
 
-def port_owner(port: int) -> str:
+def port_owner(port: int, protocol: Protocol = "tcp") -> str:
     """Who listens on the port, as a person would look for it."""
-    for connection in psutil.net_connections("tcp"):
-        listens_at = connection.laddr[1:] if connection.status == psutil.CONN_LISTEN else ()
-        if port in listens_at and connection.pid:
+    for connection in psutil.net_connections(protocol):
+        # What receives UDP has no such state, nor somebody at the other end.
+        listens = connection.status == psutil.CONN_LISTEN if protocol == "tcp" else not connection.raddr
+        if listens and port in connection.laddr[1:] and connection.pid:
             with contextlib.suppress(psutil.Error):
                 command = " ".join(psutil.Process(connection.pid).cmdline())
                 return f"process {connection.pid} ({command[:80]})"

@@ -9,15 +9,17 @@ import httpx
 from rich import box
 from rich.table import Table
 
-from lab import alerts
+from lab import alerts, monitoring_files
 from lab.airflow_api import Run, TaskInstance
 from lab.datamart import Partition
 from lab.progress import Progress
 from lab.settings import Settings
+from lab.viewer.dashboards import Library
 
 SHOWN_ROWS = 8
 DECIMALS = 2
 TASK_WIDTH = 30
+DASHBOARD_WIDTH = 18
 STYLES = {"success": "green", "failed": "red", "running": "cyan", "up_for_retry": "yellow"}
 # They tell a person nothing while a run goes on.
 UNTOLD_STATES = {None, "scheduled", "queued", "upstream_failed"}
@@ -94,6 +96,9 @@ def print_addresses(settings: Settings, run: Run, progress: Progress) -> None:
     progress.note(f"  Prometheus   {settings.prometheus_url}   metrics, rules and alerts")
     progress.note(f"  Alertmanager {settings.alertmanager_url}")
     progress.note(f"  inbox        {settings.inbox_url}   e-mail and Slack messages of the lab")
+    progress.note("\n  dashboards:")
+    for dashboard in Library(monitoring_files.dashboards_folder(settings)).all():
+        progress.note(f"    {dashboard.title:<{DASHBOARD_WIDTH}} {settings.grafana_url}{dashboard.path}")
 
 
 def print_alerts(settings: Settings, progress: Progress) -> None:

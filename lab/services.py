@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lab import airflow_environment, monitoring_files, monitoring_programs
+from lab import airflow_environment, grafana, monitoring_files, monitoring_programs
 from lab.health import AirflowHealth, HealthCheck, HttpHealth, LocalStackHealth
 from lab.settings import REPOSITORY, Settings
 
@@ -36,6 +36,7 @@ class Service:
         port: the TCP port on 127.0.0.1 it listens on, if any.
         port_setting: the setting that names this port, for messages.
         more_ports: further TCP ports on 127.0.0.1 it listens on, by the settings that name them.
+        udp_ports: the UDP ports, likewise.
         address: what a person may open, if anything.
         after: services or preparations that have to be ready before it is started.
 
@@ -50,6 +51,7 @@ class Service:
     port: int | None = None
     port_setting: str = ""
     more_ports: Mapping[str, int] = field(default_factory=dict)
+    udp_ports: Mapping[str, int] = field(default_factory=dict)
     address: str = ""
     after: tuple[str, ...] = ()
 
@@ -112,6 +114,7 @@ def _monitoring(settings: Settings) -> tuple[Service, ...]:
             health=HttpHealth(f"http://127.0.0.1:{settings.statsd_metrics_port}/-/healthy"),
             port=settings.statsd_metrics_port,
             port_setting="STATSD_METRICS_PORT",
+            udp_ports={"STATSD_PORT": settings.statsd_port},
         ),
         Service(
             name="probes",
@@ -161,6 +164,7 @@ def _monitoring(settings: Settings) -> tuple[Service, ...]:
             command=(
                 *(str(PYTHON), "-m", "lab.inbox", str(settings.state_dir / "inbox")),
                 *("--smtp-port", str(settings.inbox_smtp_port), "--http-port", str(settings.inbox_port)),
+                *("--runbooks", str(monitoring_files.RUNBOOKS)),
             ),
             environment=MODULES,
             health=HttpHealth(f"{settings.inbox_url}/-/healthy"),
@@ -169,6 +173,27 @@ def _monitoring(settings: Settings) -> tuple[Service, ...]:
             more_ports={"INBOX_SMTP_PORT": settings.inbox_smtp_port},
             address=settings.inbox_url,
         ),
+        _dashboards(settings, files["grafana"]),
+    )
+
+
+def _dashboards(settings: Settings, files: Mapping[str, str]) -> Service:
+    """Return Grafana where it is on PATH, else the viewer of the same dashboards; both answer at the same addresses."""
+    program = grafana.find()
+    viewer = (
+        *(str(PYTHON), "-m", "lab.viewer", str(monitoring_files.dashboards_folder(settings))),
+        *("--port", str(settings.grafana_port), "--prometheus", settings.prometheus_url),
+        *("--scrape-interval", monitoring_files.scrape_interval()),
+    )
+    return Service(
+        name="grafana",
+        command=grafana.command(program) if program else viewer,
+        environment={**files, **(grafana.environment(settings) if program else MODULES)},
+        health=HttpHealth(f"{settings.grafana_url}/api/health"),
+        port=settings.grafana_port,
+        port_setting="GRAFANA_PORT",
+        address=settings.grafana_url,
+        after=(CONFIGURATION,),
     )
 
 

@@ -14,11 +14,18 @@ from lab.errors import LabError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 HIGHEST_PORT = 65535
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the lab was told. `environment` holds every setting by its name, as the services receive it."""
+    """What the lab was told.
+
+    `environment` holds every setting by its name, as the services receive it. `hosts` says, by the setting of its port,
+    where the others find a service: on this machine, unless LAB_X_HOST says otherwise for X_PORT, as it does in
+    containers. `listen_host` is the address that the lab's own services listen on. The URLs are those of a person, who
+    finds every port on this machine.
+    """
 
     state_dir: Path
     airflow_port: int
@@ -32,10 +39,18 @@ class Settings:
     alertmanager_port: int
     inbox_smtp_port: int
     inbox_port: int
+    grafana_port: int
+    flower_port: int
     region: str
     bucket: str
     orders_csv: Path
     environment: Mapping[str, str]
+    hosts: Mapping[str, str]
+    listen_host: str
+
+    def address(self, port_setting: str) -> str:
+        """Return where the other services reach the one that listens on a setting's port, as HOST:PORT."""
+        return f"{self.hosts[port_setting]}:{self.environment[port_setting]}"
 
     @property
     def airflow_url(self) -> str:
@@ -44,8 +59,8 @@ class Settings:
 
     @property
     def aws_endpoint_url(self) -> str:
-        """Where LocalStack answers for every AWS service."""
-        return f"http://127.0.0.1:{self.localstack_port}"
+        """Where LocalStack answers for every AWS service, to the lab and to Airflow."""
+        return self.environment["AWS_ENDPOINT_URL"]
 
     @property
     def prometheus_url(self) -> str:
@@ -61,6 +76,11 @@ class Settings:
     def inbox_url(self) -> str:
         """Where the inbox shows the messages that the lab sent."""
         return f"http://127.0.0.1:{self.inbox_port}"
+
+    @property
+    def grafana_url(self) -> str:
+        """Where Grafana, or the lab's viewer in its place, shows the dashboards."""
+        return f"http://127.0.0.1:{self.grafana_port}"
 
 
 def load_settings(repository: Path = REPOSITORY) -> Settings:
@@ -81,10 +101,15 @@ def load_settings(repository: Path = REPOSITORY) -> Settings:
 
     state_dir = Path(repository, Path(_filled(values, "LAB_STATE_DIR")).expanduser())
     orders_csv = repository / "data" / "orders.csv"
+    hosts = {
+        name: os.environ.get(f"LAB_{name.removesuffix('_PORT')}_HOST", LOOPBACK)
+        for name in values
+        if name.endswith("_PORT")
+    }
     environment = {
         "AIRFLOW_VAR_ORDERS_CSV": str(orders_csv),
         **values,
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{_port(values, 'LOCALSTACK_PORT')}",
+        "AWS_ENDPOINT_URL": f"http://{hosts['LOCALSTACK_PORT']}:{_port(values, 'LOCALSTACK_PORT')}",
     }
     return Settings(
         state_dir=Path(os.path.normpath(state_dir)),
@@ -99,10 +124,14 @@ def load_settings(repository: Path = REPOSITORY) -> Settings:
         alertmanager_port=_port(values, "ALERTMANAGER_PORT"),
         inbox_smtp_port=_port(values, "INBOX_SMTP_PORT"),
         inbox_port=_port(values, "INBOX_PORT"),
+        grafana_port=_port(values, "GRAFANA_PORT"),
+        flower_port=_port(values, "FLOWER_PORT"),
         region=_filled(values, "AWS_DEFAULT_REGION"),
         bucket=_filled(values, "AIRFLOW_VAR_DATA_LAB_BUCKET"),
         orders_csv=Path(environment["AIRFLOW_VAR_ORDERS_CSV"]),
         environment=environment,
+        hosts=hosts,
+        listen_host=os.environ.get("LAB_LISTEN_HOST", LOOPBACK),
     )
 
 

@@ -35,6 +35,7 @@ MAIL = """
 
 FACTS = ("DAG", "Task", "Logical date", "Try", "Run")
 SLACK = {
+    "username": "Airflow",
     "attachments": [
         {
             "color": "danger",
@@ -48,7 +49,7 @@ SLACK = {
             ],
             "actions": [{"type": "button", "text": "Open the log", "url": "{{ failure.log_url }}"}],
         }
-    ]
+    ],
 }
 
 log = logging.getLogger(__name__)
@@ -102,8 +103,9 @@ def _notifiers() -> "list[BaseNotifier]":
 def _failure(context: "Context") -> Failure:
     task_instance = context["ti"]
     mapped = task_instance.map_index is not None and task_instance.map_index >= 0
-    # A run may have none: one that an asset triggered, for instance.
+    # A run may have none: one that an asset or the demo triggered, for instance. Each has a time at which it was due.
     logical_date = context.get("logical_date")
+    due = context["dag_run"].run_after
     # Airflow gives a text for some failures, and nothing where it lost the task's process.
     error = context.get("exception") or "Airflow lost the task's process: ended from outside, or out of memory."
     reason = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error
@@ -111,7 +113,7 @@ def _failure(context: "Context") -> Failure:
         dag_id=task_instance.dag_id,
         task_id=f"{task_instance.task_id}[{task_instance.map_index}]" if mapped else task_instance.task_id,
         run_id=task_instance.run_id,
-        logical_date=logical_date.isoformat() if logical_date else "none",
+        logical_date=logical_date.isoformat() if logical_date else f"none, due {due:%Y-%m-%d %H:%M:%S %Z}",
         tries=f"{task_instance.try_number} of {task_instance.max_tries + 1}",
         reason=reason[:REASON_CHARACTERS],
         log_url=task_instance.log_url,

@@ -1,4 +1,7 @@
-"""The inbox's command line: `python -m lab.inbox DIRECTORY --smtp-port N --http-port N`, both on 127.0.0.1 only."""
+"""The inbox's command line. It serves on 127.0.0.1 alone.
+
+python -m lab.inbox DIRECTORY --smtp-port N --http-port N --runbooks DIRECTORY
+"""
 
 import argparse
 import asyncio
@@ -14,6 +17,7 @@ from starlette.applications import Starlette
 
 from lab.errors import LabError
 from lab.inbox import smtp, web
+from lab.inbox.runbooks import Runbooks
 from lab.inbox.store import Store
 
 
@@ -23,16 +27,19 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's, a line for every command
     try:
+        runbooks = Runbooks(arguments.runbooks)
         with contextlib.closing(Store(arguments.directory)) as store:
-            mail_socket, web_socket = _listen(arguments.smtp_port), _listen(arguments.http_port)
-            asyncio.run(_serve(store, mail_socket, web_socket))
+            mail_socket, web_socket = (
+                _listen(arguments.host, port) for port in (arguments.smtp_port, arguments.http_port)
+            )
+            asyncio.run(_serve(store, runbooks, mail_socket, web_socket))
     except LabError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
-async def _serve(store: Store, mail_socket: socket.socket, web_socket: socket.socket) -> None:
+async def _serve(store: Store, runbooks: Runbooks, mail_socket: socket.socket, web_socket: socket.socket) -> None:
     @contextlib.asynccontextmanager
     async def with_mail(_: Starlette) -> AsyncIterator[None]:
         # Started before and ended after the web server serves: healthy means that mail is taken too.
@@ -40,7 +47,7 @@ async def _serve(store: Store, mail_socket: socket.socket, web_socket: socket.so
             yield
 
     config = uvicorn.Config(
-        web.application(store, with_mail),
+        web.application(store, runbooks, with_mail),
         log_config=None,
         # An open page asks every other second.
         access_log=False,
@@ -50,11 +57,11 @@ async def _serve(store: Store, mail_socket: socket.socket, web_socket: socket.so
     await uvicorn.Server(config).serve(sockets=[web_socket])
 
 
-def _listen(port: int) -> socket.socket:
+def _listen(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server(("127.0.0.1", port))
+        return socket.create_server((host, port))
     except (OSError, OverflowError) as error:
-        raise LabError(f"The inbox cannot listen on port {port} of 127.0.0.1: {error}") from error
+        raise LabError(f"The inbox cannot listen on port {port} of {host}: {error}") from error
 
 
 def _parse() -> argparse.Namespace:
@@ -62,6 +69,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("directory", type=Path, help="where the messages are kept")
     parser.add_argument("--smtp-port", type=int, required=True, help="takes e-mail")
     parser.add_argument("--http-port", type=int, required=True, help="serves the page and JSON, takes Slack posts")
+    parser.add_argument("--runbooks", type=Path, required=True, help="the folder of pages that alerts lead to")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on; this machine's loopback without")
     return parser.parse_args()
 
 

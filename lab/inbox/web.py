@@ -23,6 +23,8 @@ from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from lab.inbox import mail, slack
+from lab.inbox.runbooks import ADDRESS as RUNBOOKS
+from lab.inbox.runbooks import Runbooks
 from lab.inbox.store import MAX_MESSAGE_BYTES, Kind, Query, Store, Summary
 
 HERE = Path(__file__).parent
@@ -58,9 +60,9 @@ MAIL_PROLOGUE = (
 )
 
 
-def application(store: Store, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
-    """Make the web application over a store."""
-    inbox = Inbox(store)
+def application(store: Store, runbooks: Runbooks, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
+    """Make the web application over a store and the runbooks that its messages lead to."""
+    inbox = Inbox(store, runbooks)
     routes = [
         Route("/", inbox.page),
         Route("/list", inbox.rows),
@@ -68,6 +70,8 @@ def application(store: Store, lifespan: Lifespan[Starlette] | None = None) -> St
         Route("/messages/{id}/html", inbox.html),
         Route("/messages/{id}/raw", inbox.raw),
         Route("/messages/{id}/attachments/{number}", inbox.attachment),
+        Route(RUNBOOKS, inbox.runbook),
+        Route(RUNBOOKS + "/{name:path}", inbox.runbook),
         Route("/slack", inbox.receive, methods=["POST"]),
         Route("/api/messages", inbox.find, methods=["GET"]),
         Route("/api/messages", inbox.clear, methods=["DELETE"]),
@@ -77,8 +81,9 @@ def application(store: Store, lifespan: Lifespan[Starlette] | None = None) -> St
     ]
     middleware = [
         Middleware(SafeHeaders),
-        # A page on the internet whose name is made to point to this machine must not read the mail.
-        Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost"]),
+        # A page on the internet whose name is made to point to this machine must not read the mail. Containers know the
+        # inbox by the last of these names.
+        Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "inbox"]),
     ]
     handlers: dict[Any, Any] = {HTTPException: _refusal, ClientDisconnect: _nobody}
     return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers, lifespan=lifespan)
@@ -105,9 +110,11 @@ class SafeHeaders:
 class Inbox:
     """The routes. What is no coroutine runs in a thread."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, runbooks: Runbooks) -> None:
         self._store = store
+        self._runbooks = runbooks
         self._templates = Jinja2Templates(HERE / "templates")
+        self._templates.env.globals["runbooks_address"] = RUNBOOKS
         self._templates.env.filters |= {"mrkdwn": slack.mrkdwn, "plain": slack.plain, "safe_link": slack.safe_link}
 
     def page(self, request: Request) -> Response:
@@ -151,6 +158,14 @@ class Inbox:
             media_type="application/octet-stream",
             headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(found.name, safe='')}"},
         )
+
+    def runbook(self, request: Request) -> Response:
+        """Show the list of runbooks and, if one is named, that."""
+        name = request.path_params.get("name", "")
+        runbook = self._runbooks.find(name)
+        context = {"runbooks": self._runbooks.all(), "name": name, "runbook": runbook}
+        status = 404 if name and not runbook else 200
+        return self._templates.TemplateResponse(request, "runbook.html", context, status)
 
     async def receive(self, request: Request) -> Response:
         """Take a Slack post, as JSON or in the form field `payload`, and answer as Slack does."""

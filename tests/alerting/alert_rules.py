@@ -1,25 +1,21 @@
-"""The alerting files as the tests read them: rules, their tests, runbooks, and the programs that judge them."""
+"""The alerting files as the tests read them, and the programs that judge them."""
 
-import re
 import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
-from lab import monitoring_programs
+from lab import judges, monitoring_programs
+from lab.lint import rules
 from lab.settings import REPOSITORY
 
 ALERTING = REPOSITORY / "alerting"
-RULE_FILES = sorted((ALERTING / "rules").glob("*.yml"))
+RULE_FILES = rules.files(REPOSITORY)
 TEST_FILES = sorted((ALERTING / "tests").glob("*.yml"))
 RUNBOOKS = ALERTING / "runbooks"
 PROMETHEUS = REPOSITORY / "prometheus" / "prometheus.yml"
 ALERTMANAGER = ALERTING / "alertmanager.yml"
-# Built by `make` out of alerting/tools.
-VERSION_3 = REPOSITORY / ".tools" / "monitoring-3"
-
-FUNCTIONS = "absent|and|bool|by|group_left|group_right|histogram_quantile|ignoring|label_replace|last_over_time|max|offset|on|or|sum|time|unless|vector|without"  # noqa: E501 - one expression
 
 
 class Program(NamedTuple):
@@ -35,7 +31,7 @@ class Program(NamedTuple):
 
 def both_versions(name: str) -> list[Program]:
     """Return a program as the lab runs it, and of Prometheus 3."""
-    return [Program("as-run", monitoring_programs.find(name)), Program("version-3", str(VERSION_3 / name))]
+    return [Program("as-run", monitoring_programs.find(name)), Program("version-3", str(judges.BIN / name))]
 
 
 def judge(program: Program, *arguments: str | Path) -> None:
@@ -51,21 +47,6 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def rules() -> list[dict[str, Any]]:
-    """Return all rules, recordings and alerts."""
-    return [rule for path in RULE_FILES for group in load(path)["groups"] for rule in group["rules"]]
-
-
 def alerts() -> dict[str, dict[str, Any]]:
-    """Return the alert rules by name."""
-    return {rule["alert"]: rule for rule in rules() if "alert" in rule}
-
-
-def metrics_of(expression: str) -> set[str]:
-    """Return the metrics that an expression reads. Enough of PromQL for these rules: a test counts on it."""
-    text = re.sub(r"#.*", "", expression)
-    text = re.sub(r'"[^"]*"', "", text)
-    text = re.sub(r"\{[^}]*\}", "", text)
-    text = re.sub(r"\b(?:by|on|without|ignoring|group_left|group_right)\s*\([^)]*\)", "", text)
-    names = re.findall(r"(?<![\w:.])[a-zA-Z_][\w:]*", re.sub(r"\[[^]]*\]|\b\d+[smhd]\b", "", text))
-    return {name for name in names if not re.fullmatch(FUNCTIONS, name)}
+    """Return the alert rules by name, as the files have them."""
+    return {name: rule.content for name, rule in rules.alerts(REPOSITORY).items()}

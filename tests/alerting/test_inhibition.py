@@ -4,7 +4,8 @@ import time
 
 import httpx
 import pytest
-from alert_rules import alerts
+
+from tests.alerting.alert_rules import alerts
 
 SECONDS = 10
 ALERTS = alerts()

@@ -74,6 +74,7 @@ def context(**changes: Any) -> Any:
     return {
         "ti": SimpleNamespace(**{name: changes.pop(name, value) for name, value in task_instance.items()}),
         "logical_date": datetime(2026, 1, 31, tzinfo=UTC),
+        "dag_run": SimpleNamespace(run_after=datetime(2026, 2, 1, 12, 30, tzinfo=UTC)),
         "exception": ValueError("no rows"),
         "var": {"value": VariableAccessor(deserialize_json=False)},
         **changes,
@@ -119,7 +120,7 @@ def test_a_failing_task_is_reported_by_mail_and_to_slack(inbox: RunningInbox, tm
         ({}, "ValueError: no rows"),
         ({"exception": "Task marked as failed"}, "Task marked as failed"),
         ({"exception": None}, "Airflow lost the task's process"),
-        ({"logical_date": None}, "Logical date none"),
+        ({"logical_date": None}, "Logical date none, due 2026-02-01 12:30:00 UTC"),
         ({"map_index": 7}, "load[7] failed"),
         ({"exception": ValueError("x" * 10_000)}, "x" * (REASON_CHARACTERS - 100)),
         ({"exception": ValueError('"quoted" & <b>')}, 'ValueError: "quoted" & <b>'),

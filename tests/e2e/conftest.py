@@ -3,11 +3,14 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from watching import Watch
 from whole_lab import WholeLab
 
+from lab.airflow_api import Run
 from lab.settings import REPOSITORY, free_ports, load_settings
 
 
@@ -24,6 +27,20 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeLab]:
                 yield whole
         finally:
             whole.stop()
+
+
+@pytest.fixture(scope="session")
+def watch(lab: WholeLab) -> Iterator[Watch]:
+    with closing(Watch(lab.settings)) as watch:
+        yield watch
+
+
+@pytest.fixture(scope="session")
+def good_run(lab: WholeLab) -> Run:
+    """Run the pipeline over the lab's own file, for all tests that need a run to have been."""
+    run = lab.run(lab.settings.orders_csv)
+    assert run.state == "success", lab.failure(run)
+    return run
 
 
 @pytest.fixture(scope="session")

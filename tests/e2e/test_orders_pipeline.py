@@ -74,7 +74,8 @@ def test_the_demo_takes_a_file_as_people_export_it(lab: WholeLab, write_orders: 
             writer.writerow({**row, "customer_id": f'{row["customer_id"]} "x",\n{row["customer_id"]}', "note": "a,b"})
     demo = lab.command("demo", "--orders", str(exported))
     assert demo.returncode == 0, demo.stdout + demo.stderr
-    for shown in ("check_orders_summary", "rejected", "order_month=", "revenue_usd", lab.settings.airflow_url):
+    home = f"{lab.settings.grafana_url}/d/home"
+    for shown in ("check_orders_summary", "rejected", "order_month=", "revenue_usd", lab.settings.airflow_url, home):
         assert shown in demo.stdout
     assert f"rows equal an independent computation over {exported}" in demo.stdout
 
@@ -89,6 +90,7 @@ def test_a_dirty_file_fails_the_run_with_counts_and_leaves_the_last_summary(
     demo = lab.command("demo", "--orders", str(dirty))
     assert demo.returncode == 1
     assert f"{expected.rows_read} rows: {expected.rows_accepted} accepted" in demo.stderr
+    assert f"the alerts follow in a minute: {lab.settings.inbox_url}" in demo.stderr
     for reason, count in expected.rejected.items():
         assert f"{count} {reason}" in demo.stderr
     assert datamart.read_summary(lab.settings) == before

@@ -15,6 +15,7 @@ from lab.settings import REPOSITORY, Settings
 from lab.supervisor import Supervisor
 
 RUN_SECONDS = 240
+RESTART_SECONDS = 20
 
 
 @dataclass
@@ -44,11 +45,24 @@ class WholeLab:
         assert ended.returncode == 0, ended.stdout + ended.stderr
         assert not list(processes.marked(self.settings.state_dir))
 
+    @property
+    def supervisor(self) -> Supervisor:
+        """What starts and stops the services."""
+        return Supervisor(self.settings.state_dir)
+
     def kill(self, service: str) -> int:
         """Kill a service as the kernel does when memory is short; return the process id that it had."""
-        pid = Supervisor(self.settings.state_dir).processes()[service].pid
+        pid = self.supervisor.processes()[service].pid
         os.kill(pid, signal.SIGKILL)
         return pid
+
+    def kill_and_await(self, service: str) -> None:
+        """Kill a service, and wait until the supervisor has started it again."""
+        killed = self.kill(service)
+        deadline = time.monotonic() + RESTART_SECONDS
+        while (process := self.supervisor.processes()[service]).pid in (0, killed):
+            assert time.monotonic() < deadline, f"not started again within {RESTART_SECONDS} s: {process}"
+            time.sleep(0.1)
 
     def run(self, orders_csv: Path) -> Run:
         """Run the pipeline over a file to its end, good or bad."""

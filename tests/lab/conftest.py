@@ -22,6 +22,8 @@ from lab.progress import Progress
 from lab.services import Service
 from lab.supervisor import Supervisor
 from tests.lab.running_inbox import RunningInbox
+from tests.lab.running_prometheus import RunningPrometheus
+from tests.lab.shop import SHOP
 
 
 @pytest.fixture
@@ -89,6 +91,16 @@ def inbox(running_inbox: RunningInbox) -> RunningInbox:
     """Empty the module's inbox."""
     assert running_inbox.http.delete("/api/messages").status_code == 204
     return running_inbox
+
+
+@pytest.fixture(scope="session")
+def shop_prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPrometheus]:
+    """Run a Prometheus that has the samples of a shop."""
+    prometheus = RunningPrometheus(tmp_path_factory.mktemp("prometheus") / "data")
+    prometheus.fill(SHOP, seconds=1200)
+    prometheus.start()
+    yield prometheus
+    prometheus.stop()
 
 
 @pytest.fixture

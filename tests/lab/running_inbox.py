@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from lab.monitoring_files import RUNBOOKS
 from lab.settings import REPOSITORY
 
 START_SECONDS = 20
@@ -38,11 +39,11 @@ class RunningInbox:
         self.start()
 
     def start(self) -> None:
-        ports = ["--smtp-port", str(self.smtp_port), "--http-port", str(self.http_port)]
+        options = ["--smtp-port", str(self.smtp_port), "--http-port", str(self.http_port), "--runbooks", str(RUNBOOKS)]
         self.log = self.directory.with_suffix(".log")
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "lab.inbox", str(self.directory), *ports], cwd=REPOSITORY, stderr=log
+                [sys.executable, "-m", "lab.inbox", str(self.directory), *options], cwd=REPOSITORY, stderr=log
             )
         deadline = time.monotonic() + START_SECONDS
         while not self._is_healthy():

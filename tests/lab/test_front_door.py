@@ -15,6 +15,8 @@ from lab.errors import LabError
 from lab.services import service_table
 from lab.settings import REPOSITORY, load_settings
 
+LARGEST_PICTURE = 200_000  # bytes
+
 
 def run_lab(state_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
@@ -31,8 +33,8 @@ def test_make_help_explains_every_command() -> None:
     commands = re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
     shown = subprocess.run(["make", "help"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
     assert commands
-    assert re.findall(r"make (\w+) +\w", shown) == re.findall(r"^(\w+):.*##", makefile, re.MULTILINE)
-    assert set(re.findall(r"make (\w+) ", shown)) == set(commands.group(1).split())
+    assert re.findall(r"make ([\w-]+) +\w", shown) == re.findall(r"^([\w-]+):.*##", makefile, re.MULTILINE)
+    assert set(re.findall(r"make ([\w-]+) ", shown)) == set(commands.group(1).split())
 
 
 @pytest.mark.parametrize(
@@ -99,3 +101,10 @@ def test_services_have_names_ports_and_settings_of_their_own() -> None:
     for values in ([one.name for one in services], [one.port for one in services if one.port]):
         assert len(values) == len(set(values))
     assert all(bool(one.port) == bool(one.port_setting) for one in services)
+
+
+def test_the_readme_shows_every_picture_and_none_is_large() -> None:
+    pictures = {f"docs/screenshots/{path.name}": path for path in (REPOSITORY / "docs" / "screenshots").iterdir()}
+    shown = re.findall(r"\((docs/screenshots/[^)]+)\)", (REPOSITORY / "README.md").read_text())
+    assert set(shown) == pictures.keys()
+    assert max(path.stat().st_size for path in pictures.values()) < LARGEST_PICTURE

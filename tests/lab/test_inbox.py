@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from lab.inbox.store import MAX_MESSAGE_BYTES, Query, Store
+from lab.monitoring_files import RUNBOOKS
 from lab.settings import REPOSITORY
 from tests.lab.running_inbox import RunningInbox
 
@@ -206,7 +207,8 @@ def test_what_keeps_it_from_starting_is_said(tmp_path: Path, file: bytes, port: 
     (tmp_path / "messages.sqlite").write_bytes(file)
     with socket.create_server(("127.0.0.1", 0)) as server:
         number = {"free": 0, "taken": server.getsockname()[1], "impossible": 65536}[port]
-        command = [sys.executable, "-m", "lab.inbox", str(tmp_path), "--smtp-port", str(number), "--http-port", "0"]
+        options = ["--smtp-port", str(number), "--http-port", "0", "--runbooks", str(RUNBOOKS)]
+        command = [sys.executable, "-m", "lab.inbox", str(tmp_path), *options]
         ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 1
     assert re.search(said, ended.stderr)
@@ -218,7 +220,14 @@ def test_no_answer_may_be_framed_or_scripted_by_others(inbox: RunningInbox) -> N
     message.set_content("<script>alert(1)</script>", "html")
     inbox.send(message)
     number = inbox.newest()["id"]
-    for path in ("/", f"/messages/{number}", f"/messages/{number}/raw", "/nowhere", "/static/inbox.js"):
+    for path in (
+        "/",
+        "/runbooks/Watchdog",
+        f"/messages/{number}",
+        f"/messages/{number}/raw",
+        "/nowhere",
+        "/static/inbox.js",
+    ):
         answer = inbox.http.get(path)
         assert "script-src 'self';" in answer.headers["content-security-policy"], path
         assert answer.headers["x-content-type-options"] == "nosniff", path

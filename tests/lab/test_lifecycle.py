@@ -67,6 +67,15 @@ def test_a_taken_port_is_named_with_its_owner_and_nothing_is_started(
         assert listens(service), "down ended what it had not started"
 
 
+def test_a_taken_udp_port_is_named_with_its_owner_too(web: MakeService, up: Up, state_dir: Path) -> None:
+    with socket.socket(type=socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(LabError, match=rf"web: port {port} is taken by process {os.getpid()} .*\n.*WEB_UDP_PORT"):
+            up(replace(web("web"), udp_ports={"WEB_UDP_PORT": port}))
+    assert not processes.marked(state_dir)
+
+
 def test_a_program_that_is_not_installed_is_named(web: MakeService, up: Up, state_dir: Path) -> None:
     with pytest.raises(LabError, match=r"web: /no/such/python is missing\. `make setup`"):
         up(web("web", "/no/such/python"))

@@ -1,7 +1,6 @@
 """Parity: the lab's exporter says of a recorded day of Airflow what the official statsd_exporter says of it.
 
-Where Go is on PATH the official one is installed and asked; everywhere its recorded answer, the golden page, is held
-against the lab's. captures/README.md tells how the day was recorded.
+So does its recorded answer, the golden page. captures/README.md tells how the day was recorded.
 """
 
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.official_statsd_exporter import CAPTURE, GOLDEN_PAGE, NotAtHandError, official_command
+from tests.lab.official_statsd_exporter import CAPTURE, COMMAND, GOLDEN_PAGE
 from tests.lab.statsd_process import StatsdProcess, differences, samples
 
 DAY = CAPTURE.read_text().splitlines()
@@ -77,14 +76,6 @@ ODD_LINES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def official() -> tuple[str, ...]:
-    try:
-        return official_command()
-    except NotAtHandError as error:
-        pytest.skip(f"{error}; the golden page was held against the lab's exporter instead")
-
-
 @pytest.fixture
 def embedded(tmp_path: Path) -> Iterator[StatsdProcess]:
     with StatsdProcess(tmp_path / "embedded.log") as exporter:
@@ -97,15 +88,13 @@ def test_a_day_of_airflow_looks_as_it_did_at_the_official_exporter(embedded: Sta
     assert differences(page, GOLDEN_PAGE.read_text()) == []
 
 
-def test_the_golden_page_is_what_the_official_exporter_answers(official: tuple[str, ...], tmp_path: Path) -> None:
-    with StatsdProcess(tmp_path / "official.log", official) as exporter:
+def test_the_golden_page_is_what_the_official_exporter_answers(tmp_path: Path) -> None:
+    with StatsdProcess(tmp_path / "official.log", COMMAND) as exporter:
         found = differences(exporter.page_of(DAY), GOLDEN_PAGE.read_text())
     assert found == [], "the mapping file has changed: python -m tests.lab.official_statsd_exporter"
 
 
-def test_odd_lines_look_as_they_do_at_the_official_exporter(
-    embedded: StatsdProcess, official: tuple[str, ...], tmp_path: Path
-) -> None:
-    with StatsdProcess(tmp_path / "official.log", official) as exporter:
+def test_odd_lines_look_as_they_do_at_the_official_exporter(embedded: StatsdProcess, tmp_path: Path) -> None:
+    with StatsdProcess(tmp_path / "official.log", COMMAND) as exporter:
         expected = exporter.page_of(ODD_LINES)
     assert differences(embedded.page_of(ODD_LINES), expected) == []

@@ -1,11 +1,13 @@
-// promtool of Prometheus 3 and amtool of the same day, to hold the rules against; versions and sums of all they are made of.
-module airflow-observability-lab/alerting/tools
+// What lab/judges.py builds: promtool of Prometheus 3 and the amtool of its time, to hold the monitoring's files against, and
+// the official statsd_exporter, to hold the lab's own against. Versions and sums of all that they are made of.
+module airflow-observability-lab/tests/judges/prometheus
 
-go 1.26.8
+go 1.26.0
 
 tool (
 	github.com/prometheus/alertmanager/cmd/amtool
 	github.com/prometheus/prometheus/cmd/promtool
+	github.com/prometheus/statsd_exporter
 )
 
 require (
@@ -97,6 +99,7 @@ require (
 	github.com/gofrs/flock v0.13.0 // indirect
 	github.com/gogo/protobuf v1.3.2 // indirect
 	github.com/golang-jwt/jwt/v5 v5.3.1 // indirect
+	github.com/golang/groupcache v0.0.0-20241129210726-2c02b8208cf8 // indirect
 	github.com/golang/snappy v1.0.0 // indirect
 	github.com/google/btree v1.1.3 // indirect
 	github.com/google/gnostic-models v0.7.0 // indirect
@@ -172,6 +175,7 @@ require (
 	github.com/prometheus/procfs v0.21.1 // indirect
 	github.com/prometheus/prometheus v0.315.0 // indirect
 	github.com/prometheus/sigv4 v0.5.0 // indirect
+	github.com/prometheus/statsd_exporter v0.30.0 // indirect
 	github.com/scaleway/scaleway-sdk-go v1.0.0-beta.37 // indirect
 	github.com/sean-/seed v0.0.0-20170313163322-e2103e2c3529 // indirect
 	github.com/sony/gobreaker/v2 v2.4.0 // indirect

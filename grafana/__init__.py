@@ -1,0 +1,1 @@
+"""What Grafana is given: dashboards as code, what is generated of them, and provisioning."""

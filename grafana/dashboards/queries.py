@@ -1,0 +1,26 @@
+"""Queries that several dashboards ask."""
+
+
+def heart_beats(part: str) -> str:
+    """Return 1 if a part of Airflow has beaten within the last minute, else 0."""
+    return f"(sum(changes(airflow_{part}_heartbeat[1m])) > bool 0) or vector(0)"
+
+
+def ended(counter: str, by: str = "", matching: str = "") -> str:
+    """Return by how much a counter of the exporter rose in each step of time.
+
+    Such a counter is born with its first event, which increase() would miss: what was not there counts as 0. It falls
+    when the exporter restarts.
+    """
+    now = f"sum by ({by}) ({counter}{matching})"
+    before = f"sum by ({by}) ({counter}{matching} offset $__interval)"
+    return f"clamp_min({now} - ({before} or 0 * {now}), 0)"
+
+
+def runs_of_a_day(outcome: str, matching: str = "") -> str:
+    """Return the runs of each DAG that ended so, success or failed, within the last day.
+
+    The recording rule is evaluated once a minute: until it knows a DAG, the DAG's counter stands in, which is the same.
+    """
+    counter = f"airflow_dagrun_duration_{outcome}_count"
+    return f"dag_id:{counter}:last1d{matching} or sum by (dag_id) ({counter}{matching})"

@@ -1,0 +1,1 @@
+"""The viewer: Grafana's dashboard files with live data, where there is no Grafana."""

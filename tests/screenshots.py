@@ -1,0 +1,72 @@
+"""Screenshots of the lab's pages: artifacts of the tests, and the pictures of the README.
+
+`python -m tests.screenshots` renews the latter, in docs/screenshots, from the lab that runs by the settings.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, expect
+
+from lab.settings import REPOSITORY, Settings, load_settings
+from lab.viewer.dashboards import Library
+from tests.browser import chromium
+
+ARTIFACTS = REPOSITORY / ".artifacts" / "screenshots"
+DOCS = REPOSITORY / "docs" / "screenshots"
+SCREEN = {"width": 1280, "height": 860}
+
+
+@contextmanager
+def new_page(browser: Browser) -> Iterator[Page]:
+    """Open an empty page on a screen of usual size."""
+    with browser.new_page(viewport={"width": SCREEN["width"], "height": SCREEN["height"]}) as page:
+        yield page
+
+
+def log_in(page: Page, settings: Settings) -> None:
+    """Log in to Airflow, as a person does."""
+    page.goto(settings.airflow_url)
+    page.locator("input[name=username]").fill(settings.airflow_user)
+    page.locator("input[name=password]").fill(settings.airflow_password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("link", name="Dags")).to_be_visible()
+
+
+def open_dashboard(page: Page, address: str) -> None:
+    """Open a dashboard and wait until every panel has its data, or says that it has none, and is drawn."""
+    page.goto(address)
+    expect(page.locator(".panel")).not_to_have_count(0)
+    expect(page.locator(".panel.loading")).to_have_count(0)
+    for graph in page.locator(".panel.ready .plot").all():
+        expect(graph.locator(".main-svg").first).to_be_attached()
+
+
+def take(page: Page, name: str, folder: Path = ARTIFACTS, *, whole: bool = True) -> None:
+    """Keep a picture of the whole page, or of what fits the screen."""
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png", full_page=whole, animations="disabled")
+
+
+def main() -> None:
+    """Renew the README's pictures."""
+    settings = load_settings()
+    dashboards = Library(REPOSITORY / "grafana" / "generated").all()
+    with chromium() as browser, new_page(browser) as page:
+        for dashboard in dashboards:
+            open_dashboard(page, f"{settings.grafana_url}{dashboard.path}?from=now-15m&to=now")
+            take(page, dashboard.uid, DOCS, whole=False)
+        log_in(page, settings)
+        page.goto(f"{settings.airflow_url}/dags/orders_pipeline")
+        expect(page.get_by_text("Latest Run")).to_be_visible()
+        take(page, "airflow", DOCS, whole=False)
+        page.goto(settings.inbox_url)
+        messages = page.locator("#list li a")
+        firing = messages.filter(has_text="FIRING")
+        (firing if firing.count() else messages).first.click()
+        take(page, "inbox", DOCS, whole=False)
+
+
+if __name__ == "__main__":
+    main()
