@@ -1,1 +1,1 @@
-"""Measurements: what Athena costs over raw DuckDB, and what the lab costs to start and to keep."""
+"""Measurements: Athena over raw DuckDB, the lab's start and memory, and how soon and at what cost it is watched."""

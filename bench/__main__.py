@@ -1,6 +1,5 @@
 """`make bench`: a lab of its own on free ports, measured and taken down; prints one table."""
 
-import os
 import re
 import subprocess
 import sys
@@ -9,41 +8,49 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import statsd
-from bench.athena import Athena, Figure, measure
-from lab.settings import REPOSITORY, free_ports, load_settings
+from bench import failures, fleet, statsd
+from bench.athena import Athena, measure
+from bench.figure import Figure, seconds
+from bench.lab_copy import LabCopy
+from lab.settings import REPOSITORY, load_settings
 
-_LAB = [str(REPOSITORY / ".venv" / "bin" / "python"), "-m", "lab"]
 _ORDERS = 2_000_000
 _AT_REST_AFTER_SECONDS = 20  # Airflow's processes still load modules for a while after they are healthy
+_HEADING = Figure("figure", "measured", "against", "ratio", "at most")
 
 
 def main() -> None:
     """Measure and print."""
     with tempfile.TemporaryDirectory(prefix="lab-bench-") as scratch:
-        folder = Path(scratch)
-        orders = folder / "orders.csv"
-        os.environ |= _own_lab(folder / "state")
-        _run([sys.executable, "data/generate_orders.py", "--rows", str(_ORDERS), "--output", str(orders)])
-        figures = _lab_figures(orders, folder)
+        figures = _figures(LabCopy(Path(scratch) / "lab"), Path(scratch))
     widths = [max(len(row[column]) for row in [*figures, _HEADING]) for column in range(len(_HEADING))]
     for row in [_HEADING, *figures]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-_HEADING = Figure("figure", "measured", "against", "ratio", "at most")
-
-
-def _lab_figures(orders: Path, folder: Path) -> list[Figure]:
+def _figures(lab: LabCopy, folder: Path) -> list[Figure]:
+    settings = load_settings()
+    orders = folder / "orders.csv"
+    _say(f"generating {_ORDERS:,} orders")
+    generate = [sys.executable, "data/generate_orders.py", "--rows", str(_ORDERS), "--output", str(orders)]
+    subprocess.run(generate, cwd=REPOSITORY, stdout=sys.stderr, check=True)
     with ExitStack() as ending:
-        ending.callback(_run, [*_LAB, "down"])
-        up = _seconds([*_LAB, "up"])
+        ending.callback(lab.run, "down")
+        _say("starting a lab")
+        up = seconds(lab.run, "up")
         time.sleep(_AT_REST_AFTER_SECONDS)
-        rest = _memory_megabytes()
-        athena = Athena(load_settings(), "lab-bench")
+        rest = _memory_megabytes(lab)
+        _say("measuring Athena")
+        athena = Athena(settings, "lab-bench")
         figures = measure(athena, orders, folder)
         athena.close()
-        demo = _seconds([*_LAB, "demo"])
+        _say("running the demo")
+        demo = seconds(lab.run, "demo")
+        _say("letting twenty tasks fail; their alerts wait a minute each")
+        figures += failures.measure(lab, settings)
+        _say("simulating two hundred DAGs, some five minutes")
+        figures += fleet.measure(settings)
+    _say("flooding the StatsD exporters")
     return [
         *figures,
         *statsd.measure(),
@@ -53,28 +60,17 @@ def _lab_figures(orders: Path, folder: Path) -> list[Figure]:
     ]
 
 
-def _own_lab(state: Path) -> dict[str, str]:
-    """Settings of a lab beside the user's own; what they do not name is as the user has it."""
-    return {**free_ports(), "LAB_STATE_DIR": str(state)}
-
-
-def _memory_megabytes() -> int:
-    status = subprocess.run([*_LAB, "status"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+def _memory_megabytes(lab: LabCopy) -> int:
+    status = lab.output("status")
     together = re.search(r"together\s+(\d+)", status)
     if not together:
         raise RuntimeError(f"`lab status` gave no total:\n{status}")
     return int(together[1])
 
 
-def _seconds(command: list[str]) -> float:
-    start = time.perf_counter()
-    _run(command)
-    return time.perf_counter() - start
-
-
-def _run(command: list[str]) -> None:
-    """Run a command, its output on stderr: the table has stdout to itself."""
-    subprocess.run(command, cwd=REPOSITORY, stdout=sys.stderr, check=True)
+def _say(what: str) -> None:
+    """Tell on stderr what takes so long: the table has stdout to itself."""
+    print(f"bench: {what} ...", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 import statistics
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import boto3
 import duckdb
 
+from bench.figure import Figure, seconds
 from lab.settings import Settings
 
 _REPEATS = 5
@@ -27,16 +27,6 @@ GROUP BY status, substr(order_timestamp, 1, 7)
 """
 _TOTALS = "SELECT status, count(*), sum(try_cast(amount AS double)) FROM {orders} GROUP BY status"
 _COLUMNS = "order_id string, customer_id string, order_timestamp string, status string, amount string, currency string"
-
-
-class Figure(NamedTuple):
-    """A row of the table: what was measured, against what, and what it should be at most."""
-
-    name: str
-    measured: str
-    against: str
-    ratio: str
-    aim: str
 
 
 class Athena:
@@ -111,15 +101,15 @@ def measure(athena: Athena, orders: Path, scratch: Path) -> list[Figure]:
     for number in range(_REPEATS):
         table = f"orders{number}"
         athena.add_orders(orders, table)
-        ctas.append(_seconds(athena.create_summary, table))
+        ctas.append(seconds(athena.create_summary, table))
         copy = (
             f"COPY ({_SUMMARY.format(orders=read_orders)}) TO '{scratch / table}'"
             " (FORMAT parquet, COMPRESSION snappy, PARTITION_BY (order_month))"
         )
-        raw_ctas.append(_seconds(connection.execute, copy) + _seconds(athena.download, table))
-        totals.append(_seconds(athena.run, _TOTALS.format(orders=table)))
-        raw_totals.append(_seconds(connection.execute, _TOTALS.format(orders=read_orders)))
-    round_trips = [_seconds(athena.run, "SELECT 1", 0) for _ in range(_ROUND_TRIPS)]
+        raw_ctas.append(seconds(connection.execute, copy) + seconds(athena.download, table))
+        totals.append(seconds(athena.run, _TOTALS.format(orders=table)))
+        raw_totals.append(seconds(connection.execute, _TOTALS.format(orders=read_orders)))
+    round_trips = [seconds(athena.run, "SELECT 1", 0) for _ in range(_ROUND_TRIPS)]
     megabytes = orders.stat().st_size / 1e6
     return [
         _pair(f"CTAS of 2 million orders ({megabytes:.0f} MB)", ctas, raw_ctas, "DuckDB, and one GET", "2.0 x"),
@@ -132,9 +122,3 @@ def _pair(name: str, ours: list[float], raw: list[float], against: str, aim: str
     mine, theirs = statistics.median(ours), statistics.median(raw)
     ratio = statistics.median(one / other for one, other in zip(ours, raw, strict=True))
     return Figure(name, f"{mine:.2f} s", f"{theirs:.2f} s {against}", f"{ratio:.2f} x", aim)
-
-
-def _seconds(action: Callable[..., object], *arguments: object) -> float:
-    start = time.perf_counter()
-    action(*arguments)
-    return time.perf_counter() - start

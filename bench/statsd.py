@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from bench.athena import Figure
+from bench.figure import Figure
 from lab.settings import REPOSITORY
 
 _CAPTURE = REPOSITORY / "tests" / "lab" / "captures" / "airflow-3.3.2-day.statsd"
@@ -117,9 +117,9 @@ def _read(page: str) -> dict[str, float]:
 
 
 def _official() -> tuple[str, ...]:
-    """Return the official exporter's command: from PATH, else the one that the parity test installed."""
-    installed = sorted(REPOSITORY.glob(".tools/statsd_exporter-*/statsd_exporter"))
-    found = shutil.which("statsd_exporter") or (str(installed[-1]) if installed else None)
+    """Return the official exporter's command: from PATH, else the one that the tests have built."""
+    built = REPOSITORY / ".tools" / "judges" / "statsd_exporter"
+    found = shutil.which("statsd_exporter") or (str(built) if built.exists() else None)
     return (found,) if found else ()
 
 
