@@ -1,5 +1,5 @@
 # How pint judges alerting/rules:
-#   pint --offline --config alerting/.pint.hcl lint --fail-on=info alerting/rules
+#   pint --offline --config alerting/.pint.hcl lint --min-severity=info --fail-on=info alerting/rules
 checks {
   disabled = [
     # Groups are by what they cost and how often they need be evaluated, not by who reads whom. A rule that reads another

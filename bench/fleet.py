@@ -22,22 +22,23 @@ _RUNS = 1000
 _LINES_A_SECOND = 2_000
 _CYCLE_SECONDS = 5.0
 _CYCLES = 12
-_SETTLED_SECONDS = 70  # a scrape, and every group of rules evaluated
+_SCRAPED_SECONDS = 15
+_EVALUATED_SECONDS = 185  # every group of rules
 _REPEATS = 3
 _STEP_SECONDS = 5  # the shortest that Grafana asks for: that of the scrapes
 # What Grafana puts in: every DAG and task, and the durations that follow from the step.
 _VARIABLES = {"dag_id": ".*", "task_id": ".*", "__interval": "5s", "__rate_interval": "20s"}
-_UNITS = {"m": 60, "h": 3600}
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
 def measure(settings: Settings) -> list[Figure]:
     """Feed the running lab's exporter, then ask its Prometheus."""
     fleet = _Fleet(settings)
     fleet.run(_DAGS)
-    time.sleep(_SETTLED_SECONDS)
+    time.sleep(_SCRAPED_SECONDS)
     before = _series(settings)
     fleet.run(_RUNS)
-    time.sleep(_SETTLED_SECONDS)
+    time.sleep(_EVALUATED_SECONDS)
     after = _series(settings)
     return [
         Figure(f"series of {_DAGS} DAGs, {_RUNS:,} runs later", f"{after:,}", f"{before:,} before", "", f"{before:,}"),
@@ -48,17 +49,18 @@ def measure(settings: Settings) -> list[Figure]:
 
 @dataclass(frozen=True)
 class _Question:
-    """A query as Grafana asks it: over so many seconds until now, or of this moment, if 0."""
+    """A query as Grafana asks it: over so many seconds until now, or of this moment, if 0, and for how long a step."""
 
     prometheus: str
     expression: str
     seconds: int
+    step: int
 
     def ask(self) -> None:
         """Have it answered."""
         now = time.time()
         if self.seconds:
-            over = {"start": now - self.seconds, "end": now, "step": _STEP_SECONDS}
+            over = {"start": now - self.seconds, "end": now, "step": self.step}
             ask(f"{self.prometheus}/api/v1/query_range", query=self.expression, **over)
         else:
             ask(f"{self.prometheus}/api/v1/query", query=self.expression, time=now)
@@ -132,17 +134,29 @@ def _dashboards(settings: Settings) -> Figure:
 
 def _questions(settings: Settings, dashboard: dict[str, Any]) -> list[tuple[str, _Question]]:
     """Return what Grafana asks for each panel and annotation, over the dashboard's own range of time."""
-    amount, unit = dashboard["time"]["from"].removeprefix("now-")[:-1], dashboard["time"]["from"][-1]
+    shown = _long(dashboard["time"]["from"].removeprefix("now-"))
     asked = [
-        (f"{panel['title']} {target['refId']}", target["expr"], target.get("instant", False))
+        (
+            f"{panel['title']} {target['refId']}",
+            target["expr"],
+            0 if target.get("instant") else shown,
+            _long(target.get("interval") or f"{_STEP_SECONDS}s"),
+        )
         for panel in dashboard["panels"]
         for target in panel.get("targets", ())
     ]
-    asked += [(one["name"], one["expr"], False) for one in dashboard["annotations"]["list"] if "expr" in one]
-    return [
-        (name, _Question(settings.prometheus_url, _filled(expression), 0 if instant else int(amount) * _UNITS[unit]))
-        for name, expression, instant in asked
+    asked += [
+        (one["name"], one["expr"], shown, _STEP_SECONDS) for one in dashboard["annotations"]["list"] if "expr" in one
     ]
+    return [
+        (name, _Question(settings.prometheus_url, _filled(expression), over, step))
+        for name, expression, over, step in asked
+    ]
+
+
+def _long(duration: str) -> int:
+    """Return the seconds of a duration such as 15m."""
+    return int(duration[:-1]) * _UNITS[duration[-1]]
 
 
 def _filled(expression: str) -> str:

@@ -31,8 +31,8 @@ SETTINGS = {
 # Without debugging information, and without the service discovery of every cloud, which is most of promtool.
 OPTIONS = ("-trimpath", "-ldflags=-s -w", "-tags=remove_all_sd")
 ADVICE = """\
-Their versions stand in tests/judges/*/go.mod. The first time, Go downloads their sources: it cannot without a network, or
-behind a firewall (GOPROXY may name a proxy that is allowed). Once the cause is gone, run make again. `make up` and
+Their versions stand in tests/judges/*/go.mod. The first time, Go downloads their sources: it cannot without a network,
+or behind a firewall (GOPROXY may name a proxy that is allowed). Once the cause is gone, run make again. `make up` and
 `make demo` do not need them."""
 
 

@@ -104,8 +104,8 @@ LAST_RUNS = table(
             LAST_RUN: Column("Last run", ENDED, width=110, colored=True),
             "dag_id:airflow_dagrun_end_timestamp_seconds:last * 1000": Column("Ended", Field(unit="dateTimeFromNow")),
             "dag_id:airflow_dagrun_duration_seconds:last": Column("Took", SECONDS),
-            f"{runs_of_a_day('success')} or 0 * {LAST_RUN}": Column("Succeeded in a day"),
-            f"{runs_of_a_day('failed')} or 0 * {LAST_RUN}": Column("Failed in a day", ANY_IS_BAD),
+            f"{runs_of_a_day('success')} or 0 * {LAST_RUN}": Column("Succeeded"),
+            f"{runs_of_a_day('failed')} or 0 * {LAST_RUN}": Column("Failed", ANY_IS_BAD),
             f"dag_id:airflow_dagrun_success:ratio_1d or {LAST_RUN}": Column(
                 "Success rate", Field(unit="percentunit", decimals=0, steps=SUCCESS_RATE)
             ),
@@ -122,9 +122,8 @@ FIRING = table(
             "severity": Column("Severity", Field(mappings=SEVERITY), width=100, colored=True),
             "dag_id": Column("DAG"),
             "task_id": Column("Task"),
-            "component": Column("Component"),
         },
-        values={f"count by (alertname, severity, dag_id, task_id, component) ({ANY_ALERT})": Column("Alerts")},
+        values={f"count by (alertname, severity, dag_id, task_id) ({ANY_ALERT})": Column("Alerts")},
         sort="Severity",
     ),
     Field(empty="No alert fires."),
@@ -160,10 +159,10 @@ DASHBOARD = dashboard(
         Section(
             "",
             [
-                Line(4, [(CRITICAL, 4), (WARNINGS, 4), (RUNS, 8), (FRESHNESS, 8)]),
-                Line(4, [(AIRFLOW_PARTS, 9), (SERVICES, 6), (MONITORING, 9)]),
-                Line(7, [(LAST_RUNS, 14), (FIRING, 10)]),
-                Line(7, [(RUNS_OVER_TIME, 14), (PLACES, 10)]),
+                Line(4, [(CRITICAL, 3), (WARNINGS, 3), (RUNS, 5), (FRESHNESS, 5), (SERVICES, 8)]),
+                Line(4, [(AIRFLOW_PARTS, 12), (MONITORING, 12)]),
+                Line(6, [(LAST_RUNS, 12), (FIRING, 12)]),
+                Line(6, [(RUNS_OVER_TIME, 14), (PLACES, 10)]),
             ],
         )
     ],

@@ -20,7 +20,7 @@ OF_EXPORTER = '{job="statsd-exporter"}'
 EXPORTER_ERRORS = """
     sum by (reason) (reason:statsd_exporter_sample_errors:last5m)
     or sum by (reason) (reason:statsd_exporter_events_error:last5m)
-    or label_replace(vector(0), "reason", "none", "", "")
+    or on () label_replace(vector(0), "reason", "nothing refused", "", "")
 """
 
 
@@ -71,7 +71,7 @@ ERRORS = time_series(
     "Refused lines and events",
     "Lines and events that the exporter refused within five minutes, by reason.",
     [Query(EXPORTER_ERRORS, "{{reason}}")],
-    Field(colors={"none": GOOD}),
+    Field(colors={"nothing refused": GOOD}),
 )
 SERIES = time_series(
     "Exporter's series",

@@ -102,7 +102,8 @@ def state_timeline(title: str, description: str, queries: Queries, shown: Field)
         "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom"},
         "tooltip": {"mode": "single", "sort": "none"},
     }
-    panel = _panel("state-timeline", title, description, _targets(queries), shown, options)
+    # States are recorded every 15 seconds: finer steps would only cost.
+    panel = _panel("state-timeline", title, description, _targets(queries, interval="15s"), shown, options)
     panel.extraJson["fieldConfig"]["defaults"]["custom"] = {"lineWidth": 0, "fillOpacity": 80}
     return panel
 

@@ -23,7 +23,7 @@ from grafana.dashboards.fields import (
     steps,
 )
 from grafana.dashboards.panels import Content, Query, bar_gauge, gauge, stat, state_timeline, table, time_series
-from grafana.dashboards.queries import ended, runs_of_a_day
+from grafana.dashboards.queries import ended, runs_of_a_day, seconds_of_runs, seconds_of_tries
 
 OF_DAG = '{dag_id=~"$dag_id"}'
 OF_TASK = '{dag_id=~"$dag_id",task_id=~"$task_id"}'
@@ -58,7 +58,7 @@ def finished(state: str) -> str:
 
 def task_quantile(name: str) -> str:
     """Return a quantile of the seconds that tries of each task took."""
-    return f"dag_id_task_id:airflow_task_duration_seconds:{name}{OF_TASK} or 0 * {STARTED}"
+    return f"{seconds_of_tries(name, OF_TASK)} or 0 * {STARTED}"
 
 
 WAITED = f"""
@@ -103,13 +103,11 @@ LAST = stat(
 DURATION = stat(
     "Duration of a run",
     "How long the last run took, and what half, 95 % and 99 % of the last day's successful runs did not exceed, in the"
-    " slowest chosen DAG. The latter are read from a histogram and as exact as its buckets.",
+    " slowest chosen DAG. The latter are read from a histogram and as exact as its buckets; for a DAG's first minute"
+    " they are the mean.",
     [
         Query(f"max(dag_id:airflow_dagrun_duration_seconds:last{OF_DAG})", "last"),
-        *(
-            Query(f"max(dag_id:airflow_dagrun_duration_success_seconds:{name}_1d{OF_DAG})", name)
-            for name in ("p50", "p95", "p99")
-        ),
+        *(Query(f"max({seconds_of_runs(name, OF_DAG)})", name) for name in ("p50", "p95", "p99")),
     ],
     SECONDS,
     named=True,
@@ -153,15 +151,16 @@ LAST_DURATION = time_series(
     "How long the last run of each DAG took, and what half and 95 % of the last day's successful runs did not exceed.",
     [
         Query(f"dag_id:airflow_dagrun_duration_seconds:last{OF_DAG}", "{{dag_id}} last"),
-        Query(f"dag_id:airflow_dagrun_duration_success_seconds:p50_1d{OF_DAG}", "{{dag_id}} p50"),
-        Query(f"dag_id:airflow_dagrun_duration_success_seconds:p95_1d{OF_DAG}", "{{dag_id}} p95"),
+        Query(seconds_of_runs("p50", OF_DAG), "{{dag_id}} p50"),
+        Query(seconds_of_runs("p95", OF_DAG), "{{dag_id}} p95"),
     ],
     Field(unit="s"),
 )
 TASKS = table(
     "Tries of tasks",
     "The tries of each task since the exporter started: how they ended, how long they took, and how long the task"
-    " waited on average between being scheduled and being queued.",
+    " waited on average between being scheduled and being queued. For a task's first three minutes, p50, p95 and p99"
+    " are the mean.",
     Content(
         labels={
             "dag_id": Column("DAG", Field(links=[data_link("Runs in Airflow", AIRFLOW_RUNS)])),
@@ -182,8 +181,8 @@ TASKS = table(
 )
 SLOWEST = bar_gauge(
     "Slowest tasks",
-    "The ten tasks whose tries take longest: 95 % of them take no longer.",
-    [Query(f"topk(10, dag_id_task_id:airflow_task_duration_seconds:p95{OF_TASK})", TASK_NAME)],
+    "The ten tasks whose tries take longest: 95 % of them take no longer. For the first three minutes, their mean.",
+    [Query(f"topk(10, {seconds_of_tries('p95', OF_TASK)})", TASK_NAME)],
     replace(SECONDS, low=0, steps=steps(BUSY), links=[TO_TASK]),
 )
 WAITING = bar_gauge(

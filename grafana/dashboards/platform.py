@@ -196,7 +196,7 @@ DASHBOARD = dashboard(
     "Platform",
     "Airflow's own parts: scheduler, executor, pools, DAG processing and triggerer; and the services beneath.",
     [
-        Section("", [Line(4, [(HEARTS, 9), (SLOTS, 3), (CAPACITY, 3), (STARVING, 3), (IMPORT_ERRORS, 3), (DAGS, 3)])]),
+        Section("", [Line(4, [(HEARTS, 8), (SLOTS, 3), (CAPACITY, 3), (STARVING, 3), (IMPORT_ERRORS, 4), (DAGS, 3)])]),
         Section("Scheduler", [Line(8, [(LOOP, 8), (CRITICAL, 8), (SCHEDULED, 8)])]),
         Section("Executor and pools", [Line(8, [(EXECUTOR, 7), (POOLS, 10), (POOL_USE, 7)])]),
         Section("DAG processing", [Line(8, [(PARSING, 8), (PARSED, 8), (FILES, 8)])]),

@@ -34,11 +34,10 @@ def both_versions(name: str) -> list[Program]:
     return [Program("as-run", monitoring_programs.find(name)), Program("version-3", str(judges.BIN / name))]
 
 
-def judge(program: Program, *arguments: str | Path) -> None:
+def judge(program: Program | Path, *arguments: str | Path) -> None:
     """Fail with what the program says if it does not accept what it is given. A program that is missing fails too."""
-    outcome = subprocess.run(
-        [program.path, *map(str, arguments)], capture_output=True, text=True, check=False, cwd=REPOSITORY
-    )
+    path = program.path if isinstance(program, Program) else program
+    outcome = subprocess.run([path, *map(str, arguments)], capture_output=True, text=True, check=False, cwd=REPOSITORY)
     assert outcome.returncode == 0, outcome.stdout + outcome.stderr
 
 

@@ -1,4 +1,4 @@
-"""What Prometheus's own programs say of the files: in the version that the lab runs, and in that of Prometheus 3."""
+"""What others' programs say of the files: Prometheus's own, as the lab runs them and of Prometheus 3, and pint."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from lab import judges
 from tests.alerting.alert_rules import (
+    ALERTING,
     ALERTMANAGER,
     PROMETHEUS,
     RULE_FILES,
@@ -20,6 +22,8 @@ from tests.alerting.alert_rules import (
 
 PROMTOOLS = both_versions("promtool")
 AMTOOLS = both_versions("amtool")
+PINT = (judges.BIN / "pint", "--no-color", "--offline", "--config", ALERTING / ".pint.hcl", "lint")
+ANY_FAULT = ("--min-severity=info", "--fail-on=info")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +41,21 @@ def verdicts() -> Iterator[dict[tuple[Program, Path], Future[None]]]:
 def test_promtool_accepts_configuration_and_rules(promtool: Program) -> None:
     judge(promtool, "check", "config", "--lint=all", "--lint-fatal", PROMETHEUS)
     judge(promtool, "check", "rules", "--lint=all", "--lint-fatal", *RULE_FILES)
+
+
+def test_pint_finds_no_fault_in_the_rules() -> None:
+    judge(*PINT, *ANY_FAULT, ALERTING / "rules")
+
+
+def test_pint_finds_a_fault(tmp_path: Path) -> None:
+    """A task's failures, counted by DAG, would never be put right by the task's success."""
+    rules = (ALERTING / "rules" / "pipelines.yml").read_text(encoding="utf-8")
+    before = "sum by (dag_id, task_id) (dag_id_task_id_state:airflow_ti_finish:last5m"
+    assert before in rules
+    faulty = tmp_path / "pipelines.yml"
+    faulty.write_text(rules.replace(before, before.replace(", task_id", "", 1)), encoding="utf-8")
+    with pytest.raises(AssertionError, match="promql/impossible"):
+        judge(*PINT, *ANY_FAULT, faulty)
 
 
 @pytest.mark.parametrize("amtool", AMTOOLS, ids=str)

@@ -17,8 +17,8 @@ from tests.browser import chromium
 from tests.lab.running_viewer import running_viewer
 
 RUN_MILLISECONDS = 240_000
-# A group of rules that is evaluated once a minute reads one that is evaluated every 15 s, which reads a scrape.
-DATA_SECONDS = 100
+# A scrape, rules that are evaluated every 15 s, and the page, which asks every 5 s.
+DATA_SECONDS = 60
 DASHBOARDS = Library(monitoring_files.DASHBOARDS).all()
 
 

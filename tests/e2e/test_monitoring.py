@@ -8,7 +8,7 @@ from whole_lab import WholeLab
 from lab.alerts import WATCHDOG
 from lab.orders import summarize
 
-RULES_SECONDS = 60  # the longest interval of a group of rules
+RULES_SECONDS = 180  # the longest interval of a group of rules
 RESEND_SECONDS = 60
 JOBS = {"alertmanager", "probes", "prometheus", "statsd-exporter"}
 

@@ -40,11 +40,12 @@ class StatsdProcess:
     log: Path
     command: tuple[str, ...] = EMBEDDED
     mapping: Path = MAPPING
+    udp_port: int = field(default_factory=lambda: _free_port(socket.SOCK_DGRAM))
+    http_port: int = field(default_factory=lambda: _free_port(socket.SOCK_STREAM))
     sent: int = 0
     process: subprocess.Popen[bytes] = field(init=False)
 
     def __enter__(self) -> Self:
-        self.udp_port, self.http_port = _free_port(socket.SOCK_DGRAM), _free_port(socket.SOCK_STREAM)
         options = (
             f"--statsd.listen-udp=127.0.0.1:{self.udp_port}",
             "--statsd.listen-tcp=",
