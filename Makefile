@@ -8,10 +8,12 @@ MONITORING := $(addprefix .tools/monitoring/bin/,prometheus promtool alertmanage
 READY := .venv/synchronized $(LOCALSTACK)/.venv/synchronized $(MONITORING)
 BROWSER := .tools/browser/chromium
 JUDGES := .tools/judges/built
+COMPOSE := .tools/docker/cli-plugins/docker-compose
+DOCKER_PLUGINS := $(COMPOSE) .tools/docker/cli-plugins/docker-buildx
 LAB := @$(PYTHON) -m lab
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs test lint fmt lock dashboards screenshots bench clean
+.PHONY: help setup demo up down status logs test test-compose lint fmt lock dashboards screenshots production bench clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,17 +36,22 @@ logs: $(READY) ## follow the log of one service: NAME=scheduler; without NAME, l
 	$(LAB) logs $(NAME)
 
 test: lint $(JUDGES) $(BROWSER) ## run every check and test: the fast ones, then the alerts, then Athena's, then the whole lab
-	$(PYTHON) -m pytest tests --ignore=tests/alerting --ignore=tests/athena --ignore=tests/e2e
-	$(PYTHON) -m pytest tests/alerting
+	$(PYTHON) -m pytest tests --ignore=tests/alerting --ignore=tests/athena --ignore=tests/compose --ignore=tests/e2e --ignore=tests/production
+	$(PYTHON) -m pytest tests/alerting tests/production
 	$(LOCALSTACK_PYTHON) -m pytest tests/athena
 	$(PYTHON) -m pytest tests/e2e
 
-lint: $(READY) ## check style and types, and that metrics, rules, alerts and dashboards fit together
+test-compose: $(READY) $(JUDGES) $(DOCKER_PLUGINS) ## build and run the lab in containers, on an engine of its own where none runs
+	$(PYTHON) -m pytest tests/compose
+
+lint: $(READY) $(DOCKER_PLUGINS) ## check style and types, and that metrics, rules, alerts and dashboards fit together
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
-	$(PYTHON) -m mypy lab dags data grafana bench/dags tests/alerting tests/lab tests/grafana tests/e2e tests/dags tests/data
+	$(PYTHON) -m mypy lab dags data grafana bench/dags production tests/alerting tests/lab tests/grafana tests/e2e tests/dags tests/data tests/production tests/compose
 	$(LOCALSTACK_PYTHON) -m mypy $(LOCALSTACK)/localstack_athena tests/athena bench --exclude bench/dags
 	$(PYTHON) -m lab.lint
+	$(COMPOSE) --env-file /dev/null config --quiet
+	$(COMPOSE) --env-file /dev/null --file docker-compose.yml --file docker-compose.celery.yml config --quiet
 
 fmt: $(READY) ## put the code into its standard form
 	$(PYTHON) -m ruff check --fix
@@ -62,6 +69,8 @@ dashboards: $(READY) ## write grafana/generated anew, after a change of grafana/
 screenshots: $(READY) $(BROWSER) ## take the pictures of docs/screenshots anew, of the lab that is running
 	@$(PYTHON) -m tests.screenshots
 
+production: $(READY) ## write production/kubernetes and production/helm anew, after a change of what they are made of
+	@$(PYTHON) -m production
 
 bench: $(READY) ## measure speed and size of a lab of its own: Athena, monitoring, start, memory; a quarter of an hour
 	@$(LOCALSTACK_PYTHON) -m bench
@@ -88,3 +97,5 @@ $(JUDGES): $(wildcard tests/judges/*/go.mod tests/judges/*/go.sum) lab/judges.py
 $(BROWSER): | .venv/synchronized
 	@$(PYTHON) -m lab.browser
 
+$(DOCKER_PLUGINS): | .venv/synchronized
+	@$(PYTHON) -m lab.docker_plugins

@@ -62,7 +62,7 @@ def render(settings: Settings) -> str:
         path = rendered_path(settings, source)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600)
-        header = f"# Written by `make up` from {source.relative_to(REPOSITORY)} and the settings.\n"
+        header = f"# Written at the lab's start from {source.relative_to(REPOSITORY)} and the settings.\n"
         path.write_text(header + yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
     _render_dashboards(settings)
     return "written"

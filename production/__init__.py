@@ -1,0 +1,1 @@
+"""What runs the lab's pipelines and their monitoring elsewhere: on AWS, and on Kubernetes."""

@@ -1,0 +1,199 @@
+"""The lab in containers as the tests use it: a clone, `docker compose` in it, and questions to its services."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import pytest
+
+from lab.airflow_api import AirflowApi, Run
+from lab.docker_plugins import CONFIG
+from lab.errors import LabError
+from lab.settings import REPOSITORY, Settings, load_settings
+from tests.compose.engine import docker
+
+Answer = TypeVar("Answer")
+
+UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+UP_SECONDS = 300
+BUILD_SECONDS = 1200
+RUN_SECONDS = 300
+POLL_SECONDS = 0.5
+
+
+def wait_for(
+    what: str, ask: Callable[[], Answer], condition: Callable[[Answer], object] = bool, seconds: float = 60
+) -> Answer:
+    """Ask again and again until the answer is as wanted, and return it; fail after so many seconds."""
+    deadline = time.monotonic() + seconds
+    last: object = "no answer"
+    while time.monotonic() < deadline:
+        try:
+            answer = ask()
+            if condition(answer):
+                return answer
+            last = answer
+        except (LabError, httpx.HTTPError) as error:  # what was killed may not answer yet
+            last = error
+        time.sleep(POLL_SECONDS)
+    raise AssertionError(f"waited {seconds:.0f} s in vain for {what}; at last: {str(last)[-3000:]}")
+
+
+def clone(folder: Path) -> Path:
+    """Copy what a clone of the repository would hold, with what is not committed yet; return the copy."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, listed.stdout.split("\0")):
+        if (REPOSITORY / name).is_file():  # a deleted file is listed until that is committed
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / name, folder / name)
+    return folder
+
+
+@dataclass
+class ComposeLab:
+    """One lab in containers.
+
+    Attributes:
+        folder: the clone.
+        project: Compose's name for it.
+        ports: its settings of ports, as the shell hands them over.
+        left_out: services that have no image here.
+
+    """
+
+    folder: Path
+    project: str
+    ports: Mapping[str, str]
+    left_out: tuple[str, ...] = ()
+    settings: Settings = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Read the settings as the containers get them."""
+        with pytest.MonkeyPatch.context() as shell:
+            for name, port in self.ports.items():
+                shell.setenv(name, port)
+            self.settings = load_settings(self.folder)
+
+    def compose(self, *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run `docker compose` in the clone, in a shell that sets the ports."""
+        shell = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
+        return subprocess.run(
+            ["docker", "compose", "--project-name", self.project, *arguments],
+            cwd=self.folder,
+            env={**shell, **self.ports, "DOCKER_CONFIG": str(CONFIG)},
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+
+    def done(self, *arguments: str, seconds: float = 120) -> str:
+        """Run `docker compose`, which has to succeed; return what it printed to its standard output."""
+        outcome = self.compose(*arguments, seconds=seconds)
+        assert outcome.returncode == 0, f"docker compose {' '.join(arguments)}:\n{outcome.stdout}{outcome.stderr}"
+        return outcome.stdout
+
+    @property
+    def services(self) -> list[str]:
+        """All services of the file that have an image here."""
+        return [name for name in self.done("config", "--services").split() if name not in self.left_out]
+
+    def build(self) -> float:
+        """Build the lab's own images; return how many seconds that took."""
+        began = time.monotonic()
+        self.done("build", seconds=BUILD_SECONDS)
+        return time.monotonic() - began
+
+    def up(self) -> float:
+        """Start everything, wait until all is healthy, and return how many seconds that took."""
+        began = time.monotonic()
+        outcome = self.compose("up", "--detach", "--wait", *self.services, seconds=UP_SECONDS)
+        # `--wait` takes a service that has done its work for one that failed; so what counts is how things stand.
+        wait_for("all services to be healthy", self.states, lambda states: set(states.values()) <= {"healthy", "done"})
+        assert "unhealthy" not in outcome.stderr, outcome.stderr
+        return time.monotonic() - began
+
+    def states(self) -> dict[str, str]:
+        """Return how each service is: healthy, done, or what Docker calls it."""
+        return {
+            container["Service"]: "done"
+            if container["State"] == "exited" and container["ExitCode"] == 0
+            else container["Health"] or container["State"]
+            for container in self._containers()
+        }
+
+    def kill(self, service: str) -> None:
+        """Kill all processes of a service with SIGKILL, and wait until Docker has started it again."""
+        before = self.restarts(service)
+        # All but process 1, which ends when its child does; it cannot be killed from inside.
+        self.compose("exec", "-T", service, "sh", "-c", "kill -9 -1")
+        wait_for(f"{service} to be started again", lambda: self.restarts(service), lambda count: count > before)
+
+    def restarts(self, service: str) -> int:
+        """Return how often Docker has started a service again by itself."""
+        return int(self.inspect(service)["RestartCount"])
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        """Return what the engine knows of a service's container."""
+        found: dict[str, Any] = json.loads(docker("inspect", self.done("ps", "--all", "--quiet", service).strip()))[0]
+        return found
+
+    def memory(self) -> dict[str, int]:
+        """Return how many bytes each running service takes, without what is cached of files."""
+        names = {one["ID"]: one["Service"] for one in self._containers() if one["State"] == "running"}
+        said = docker("stats", "--no-stream", "--format", "{{.ID}} {{.MemUsage}}", *names)
+        found = [re.match(r"(\w+) ([\d.]+)(\w+) ", line) for line in said.splitlines()]
+        return {names[used[1]]: int(float(used[2]) * UNITS[used[3]]) for used in found if used}
+
+    def logs(self, service: str) -> str:
+        """Return what a service has printed."""
+        return self.done("logs", "--no-log-prefix", service)
+
+    def api(self) -> AirflowApi:
+        """Log in to Airflow."""
+        return AirflowApi(self.settings)
+
+    def finished(self, api: AirflowApi, run: Run) -> Run:
+        """Wait until a run has ended, good or bad; Airflow may be away for a while."""
+        return wait_for(f"{run} to end", lambda: api.refreshed(run), lambda found: found.is_finished, RUN_SECONDS)
+
+    def samples(self, query: str, condition: Callable[[list[dict[str, Any]]], object] = bool) -> list[dict[str, Any]]:
+        """Ask Prometheus until the result of a query is as wanted."""
+        return wait_for(
+            query,
+            lambda: self._get(f"{self.settings.prometheus_url}/api/v1/query", query=query)["data"]["result"],
+            condition,
+        )
+
+    def alerts(self) -> set[str]:
+        """Return the names of the alerts that fire, hidden or not."""
+        alerts = self._get(f"{self.settings.prometheus_url}/api/v1/alerts")["data"]["alerts"]
+        return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return what the inbox holds."""
+        messages: list[dict[str, Any]] = self._get(f"{self.settings.inbox_url}/api/messages")["messages"]
+        return messages
+
+    def _containers(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.done("ps", "--all", "--format", "json").splitlines()]
+
+    def _get(self, url: str, **parameters: str) -> dict[str, Any]:
+        answer: dict[str, Any] = (
+            httpx.get(url, params=parameters, timeout=30, trust_env=False).raise_for_status().json()
+        )
+        return answer

@@ -1,0 +1,246 @@
+"""The whole lab in containers, from its first start to its end; the tests build on each other in this order."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from lab import datamart
+from lab.airflow_api import AirflowApi, Run
+from lab.demo import DAG_ID, RAW_CHECK
+from lab.orders import differences, summarize
+from lab.settings import REPOSITORY
+from tests.compose.compose_lab import ComposeLab, wait_for
+from tests.compose.engine import docker
+from tests.grafana.generated_dashboards import Question, dashboards, questions, variables
+
+# The first test waits for all services, and, run alone, for an engine and images.
+pytestmark = pytest.mark.timeout(2400)
+
+Measure = Callable[[str], None]
+
+MEGABYTE = 10**6
+IMAGE_LIMITS = {"AIRFLOW_IMAGE": 900 * MEGABYTE, "LOCALSTACK_IMAGE": 500 * MEGABYTE}
+MEMORY_LIMIT = 2500 * MEGABYTE
+# An alert fires after a minute, and what it is about is known after a scrape and some rules.
+ALERT_SECONDS = 120
+DONE = {"lab-init", "airflow-init"}
+# Where the containers see the clone's data.
+DATA = "/opt/lab/data"
+ONE_MORE_DAG = """
+from airflow.sdk import dag, task
+
+@dag(schedule=None)
+def one_more():
+    @task
+    def hello():
+        return "hello"
+    hello()
+
+one_more()
+"""
+ONE_MORE_RULE = "groups: [{name: one_more, rules: [{record: one_more, expr: vector(1)}]}]\n"
+
+
+@pytest.fixture(scope="module")
+def api(lab: ComposeLab) -> Iterator[AirflowApi]:
+    with lab.api() as client:
+        client.wait_for_dag(DAG_ID)
+        client.unpause(DAG_ID)
+        yield client
+
+
+def assert_right(lab: ComposeLab, orders_csv: Path) -> None:
+    """The datamart is what is computed from the same file without Airflow and Athena: nothing is lost or doubled."""
+    assert not differences(summarize(orders_csv), datamart.read_summary(lab.settings))
+
+
+def begun(api: AirflowApi, task_id: str) -> Run:
+    """Start a run, and return it once a task of it runs."""
+    run = api.trigger(DAG_ID, {})
+    wait_for(
+        f"{task_id} to run",
+        lambda: {task.task_id: task.state for task in api.tasks(run)},
+        lambda states: states.get(task_id) == "running",
+    )
+    return run
+
+
+def answer_of_grafana(client: httpx.Client, question: Question) -> list[Any]:
+    """Ask Grafana for a panel's data as its page does, for everything that the variables offer; return the values."""
+    everything = {name: ".*" for dashboard in dashboards().values() for name in variables(dashboard)}
+    query = {
+        "refId": "A",
+        "datasource": {"type": "prometheus", "uid": "prometheus"},
+        "expr": question.filled(everything),
+        "instant": question.instant,
+        "range": not question.instant,
+        "intervalMs": 5000,
+        "maxDataPoints": 500,
+    }
+    body = {"queries": [query], "from": "now-30m", "to": "now"}
+    result = client.post("ds/query", json=body).raise_for_status().json()["results"]["A"]
+    return [values for frame in result["frames"] for values in frame["data"]["values"] if values]
+
+
+def test_every_service_is_up(lab: ComposeLab) -> None:
+    states = lab.states()
+    assert states == {name: "done" if name in DONE else "healthy" for name in lab.services}
+
+
+def test_nothing_runs_as_root_or_may_become_it(lab: ComposeLab) -> None:
+    for service in lab.services:
+        container = lab.inspect(service)
+        user = container["Config"]["User"]
+        assert user.partition(":")[0] not in {"", "0", "root"}, service
+        assert container["HostConfig"]["CapDrop"] == ["ALL"], service
+        assert container["HostConfig"]["SecurityOpt"] == ["no-new-privileges:true"], service
+
+
+def test_no_secret_is_in_an_environment_or_a_command(lab: ComposeLab) -> None:
+    made = lab.done("exec", "-T", "airflow-apiserver", "sh", "-c", "cd /var/lib/lab/secrets && tail -n +1 *")
+    values = {line for line in made.splitlines() if len(line) > 20 and not line.startswith("==>")}
+    assert len(values) >= 5
+    for service in lab.services:
+        said = json.dumps(lab.inspect(service)["Config"]) + lab.logs(service)
+        assert not [value for value in values if value in said], service
+
+
+def test_a_run_is_green_and_right(lab: ComposeLab, api: AirflowApi, measure: Measure) -> None:
+    run = lab.finished(api, api.trigger(DAG_ID, {}))
+    assert run.state == "success", [api.error_message(run, task) for task in api.tasks(run) if task.state == "failed"]
+    assert_right(lab, lab.settings.orders_csv)
+    assert len(datamart.partitions(lab.settings)) == 12
+    measure(f"orders_pipeline in {sum(task.seconds or 0 for task in api.tasks(run)):.0f} s of tasks")
+
+
+def test_metrics_of_the_run_are_in_prometheus(lab: ComposeLab) -> None:
+    lab.samples(f'airflow_ti_finish{{dag_id="{DAG_ID}",state="success"}}', lambda found: len(found) >= 8)
+    lab.samples('pipeline_rows{stage="raw",outcome="read"} == 50000')
+    lab.samples('datamart_last_success_timestamp_seconds{datamart="orders_summary"}')
+    lab.samples("lab_probe_success == 1", lambda found: len(found) == 4)
+    # Every target there is, none down.
+    assert not lab.samples("up == 0", lambda found: not found)
+    assert lab.alerts() == {"Watchdog"}
+
+
+def test_a_bad_file_fails_the_run_fires_the_alert_and_the_messages_arrive(lab: ComposeLab, api: AirflowApi) -> None:
+    generator = REPOSITORY / "data" / "generate_orders.py"
+    options = ["--rows", "2000", "--dirty", "0.4", "--output", str(lab.folder / "data" / "dirty.csv")]
+    subprocess.run([sys.executable, generator, *options], check=True, capture_output=True)
+    # Put into the clone now, and seen by the containers at once.
+    run = lab.finished(api, api.trigger(DAG_ID, {"orders_csv": f"{DATA}/dirty.csv"}))
+    assert run.state == "failed"
+    assert [task.task_id for task in api.tasks(run) if task.state == "failed"] == [RAW_CHECK]
+    wait_for("the alert to fire", lab.alerts, lambda alerts: "DataQualityCheckFailed" in alerts, ALERT_SECONDS)
+    wait_for(
+        "messages of Airflow and of Alertmanager, by mail and to Slack",
+        lambda: {(message["kind"], message["sender"]) for message in lab.messages()},
+        lambda found: {kind for kind, _ in found} >= {"mail", "slack"} and len(found) >= 3,
+    )
+    told = [message["title"] for message in lab.messages()]
+    assert any(RAW_CHECK in title for title in told), told
+
+
+def test_an_edited_dag_and_an_edited_rule_show_without_a_rebuild(lab: ComposeLab, api: AirflowApi) -> None:
+    (lab.folder / "dags" / "one_more.py").write_text(ONE_MORE_DAG)
+    (lab.folder / "alerting" / "rules" / "one_more.yml").write_text(ONE_MORE_RULE)
+    api.wait_for_dag("one_more")
+    lab.samples("one_more == 1")
+
+
+@pytest.mark.parametrize(
+    ("service", "task_id"),
+    [
+        ("localstack", "ctas_orders_summary"),
+        ("postgres", "check_raw_orders"),
+        ("airflow-apiserver", "create_external_raw_orders"),
+    ],
+)
+def test_a_run_survives_what_is_killed_in_its_middle(
+    lab: ComposeLab, api: AirflowApi, service: str, task_id: str
+) -> None:
+    run = begun(api, task_id)
+    lab.kill(service)
+    run = lab.finished(api, run)
+    assert run.state == "success", lab.logs(service)[-3000:]
+    assert_right(lab, lab.settings.orders_csv)
+
+
+def test_metrics_come_again_after_the_exporter_was_killed(lab: ComposeLab) -> None:
+    lab.kill("statsd-exporter")
+    lab.samples('time() - process_start_time_seconds{job="statsd-exporter"} < 60')
+    lab.samples("increase(airflow_scheduler_heartbeat[1m]) > 0")
+
+
+def test_stopped_and_started_again_it_has_forgotten_nothing(lab: ComposeLab, api: AirflowApi, measure: Measure) -> None:
+    runs = api.trigger(DAG_ID, {})
+    lab.finished(api, runs)
+    before = lab.messages()
+    lab.done("down", seconds=180)
+    (lab.folder / ".env").write_text("AIRFLOW_VAR_GREETING=hello\n")
+    measure(f"up and healthy again in {lab.up():.0f} s")
+    assert "AIRFLOW_VAR_GREETING=hello" in lab.inspect("airflow-scheduler")["Config"]["Env"]
+    with lab.api() as again:
+        assert again.refreshed(runs).state == "success"
+    assert {message["id"] for message in before} <= {message["id"] for message in lab.messages()}
+    lab.samples(f'last_over_time(airflow_ti_finish{{dag_id="{DAG_ID}",state="failed"}}[1h])')
+    assert_right(lab, lab.settings.orders_csv)
+
+
+def test_a_run_survives_its_scheduler(lab: ComposeLab) -> None:
+    with lab.api() as api:
+        run = begun(api, "check_raw_orders")
+        lab.kill("airflow-scheduler")
+        assert lab.finished(api, run).state == "success"
+    assert_right(lab, lab.settings.orders_csv)
+
+
+def test_images_and_memory_are_as_small_as_promised(lab: ComposeLab, measure: Measure) -> None:
+    for name, limit in IMAGE_LIMITS.items():
+        size = int(docker("image", "inspect", "--format", "{{.Size}}", lab.settings.environment[name]))
+        measure(f"{name} {size / MEGABYTE:.0f} MB")
+        assert size <= limit
+    memory = lab.memory()
+    assert memory.keys() == set(lab.services) - DONE
+    each = ", ".join(f"{name} {size / MEGABYTE:.0f}" for name, size in memory.items())
+    measure(f"memory {sum(memory.values()) / MEGABYTE:.0f} MB: {each}")
+    assert sum(memory.values()) <= MEMORY_LIMIT
+
+
+def test_grafana_shows_every_dashboard_with_data(lab: ComposeLab, public_images: bool) -> None:  # noqa: FBT001
+    """With the public images alone: of Grafana there is no stand-in."""
+    if not public_images:
+        assert "grafana" not in lab.states()
+        return
+    folder = lab.folder / "grafana" / "generated"
+    expected = {json.loads(path.read_text())["uid"] for path in folder.glob("*.json")}
+    with httpx.Client(base_url=f"{lab.settings.grafana_url}/api/", timeout=30, trust_env=False) as anonymous:
+        found = anonymous.get("search", params={"type": "dash-db"}).raise_for_status().json()
+        assert {dashboard["uid"] for dashboard in found} == expected
+        assert anonymous.get("dashboards/home").raise_for_status().json()["dashboard"]["uid"] == "home"
+        for question in questions():
+            wait_for(
+                f"{question.asker} to have data",
+                lambda question=question: answer_of_grafana(anonymous, question),  # type: ignore[misc]
+                lambda frames, empty=question.empty: frames or empty,  # type: ignore[misc]
+            )
+
+
+def test_taken_down_with_its_volumes_it_leaves_nothing(lab: ComposeLab) -> None:
+    volumes = {
+        mount["Name"]
+        for service in lab.services
+        for mount in lab.inspect(service)["Mounts"]
+        if mount["Type"] == "volume"
+    }
+    assert len(volumes) >= 8
+    lab.done("down", "--volumes", seconds=180)
+    assert not lab.done("ps", "--all", "--quiet")
+    assert not volumes & set(docker("volume", "ls", "--quiet").split())
+    assert not docker("network", "ls", "--quiet", "--filter", f"label=com.docker.compose.project={lab.project}")
