@@ -65,6 +65,7 @@ def main() -> None:
         messages = page.locator("#list li a")
         firing = messages.filter(has_text="FIRING")
         (firing if firing.count() else messages).first.click()
+        expect(page.frame_locator("iframe").locator("body")).to_contain_text("orders_pipeline")
         take(page, "inbox", DOCS, whole=False)
 
 
