@@ -1,0 +1,1 @@
+"""Scores by the champion: over HTTP, and for everybody at once."""

@@ -1,0 +1,1 @@
+"""From the datamart to features: one query a project."""

@@ -1,0 +1,1 @@
+"""Pipelines that the data team's scheduler starts on this machine."""
