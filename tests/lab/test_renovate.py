@@ -13,13 +13,13 @@ from lab.settings import REPOSITORY
 
 FILE = REPOSITORY / ".github" / "renovate.json"
 CONFIG: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
-TRACKED = subprocess.run(
-    ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-    cwd=REPOSITORY,
-    capture_output=True,
-    text=True,
-    check=True,
-).stdout.splitlines()
+# Virtual environments and caches, hidden all of them, hold no file of the project.
+COMMITTED = [
+    str(path.relative_to(REPOSITORY))
+    for pattern in ("*", "[!.]*/**/*")
+    for path in REPOSITORY.glob(pattern)
+    if path.is_file() and not any(part.startswith(".") for part in path.relative_to(REPOSITORY).parts[:-1])
+]
 
 
 def matches(patterns: list[str], path: str) -> bool:
@@ -65,7 +65,7 @@ def test_every_image_is_covered() -> None:
 
 
 def test_every_lock_file_is_covered() -> None:
-    locks = [path for path in TRACKED if path.endswith(".lock")]
+    locks = [path for path in COMMITTED if path.endswith(".lock")]
     assert len(locks) >= 4
     patterns = CONFIG["pip-compile"]["managerFilePatterns"]
     assert [path for path in locks if not matches(patterns, path)] == []
@@ -92,7 +92,7 @@ def test_every_judge_is_covered() -> None:
     """By the manager's own pattern. What a `tool` line names it updates, though Go has it as an indirect dependency."""
     assert "gomod" in CONFIG["enabledManagers"]
     for module in judges.MODULES:
-        assert str((module / "go.mod").relative_to(REPOSITORY)) in TRACKED
+        assert str((module / "go.mod").relative_to(REPOSITORY)) in COMMITTED
         assert re.search(r"^tool ", (module / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
 
 
