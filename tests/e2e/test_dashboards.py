@@ -1,4 +1,4 @@
-"""The dashboards' queries, asked of the real Prometheus after a run: each has an answer, and soon."""
+"""The dashboards' queries, asked of the real Prometheus after a run: each has an answer."""
 
 import re
 import time
@@ -13,7 +13,6 @@ from tests.grafana.generated_dashboards import Question, dashboards, questions, 
 
 # A scrape, and rules that are evaluated every 15 s; where slower ones have not been, a query has something else to say.
 ANSWER_SECONDS = 45
-SLOWEST_SECONDS = 0.5
 RANGE_SECONDS = 30 * 60
 STEP_SECONDS = 5
 LABEL_VALUES = re.compile(r"label_values\((.+), (\w+)\)")
@@ -56,7 +55,6 @@ def ask(prometheus: httpx.Client, question: Question, values: Mapping[str, str])
         query |= {"start": str(now - RANGE_SECONDS), "end": str(now), "step": str(STEP_SECONDS)}
     response = prometheus.post("query" if question.instant else "query_range", data=query)
     assert response.is_success, f"{question.asker}: {query['query']}\n{response.text}"
-    assert response.elapsed.total_seconds() < SLOWEST_SECONDS, f"{question.asker} is slow: {query['query']}"
     found: list[dict[str, Any]] = data(response)["result"]
     return found
 
