@@ -31,7 +31,8 @@ def log_in(page: Page, settings: Settings) -> None:
     page.locator("input[name=username]").fill(settings.airflow_user)
     page.locator("input[name=password]").fill(settings.airflow_password)
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("link", name="Dags")).to_be_visible()
+    # The home page also has links to "Failed Dags" and the like.
+    expect(page.get_by_role("link", name="Dags", exact=True)).to_be_visible()
 
 
 def open_dashboard(page: Page, address: str) -> None:
