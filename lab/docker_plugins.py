@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lab.debian_packages import Packages
 from lab.errors import LabError
 from lab.settings import REPOSITORY
 
@@ -74,54 +75,12 @@ def _unpack(missing: Iterable[str]) -> None:
         )
     print(f"Unpacking {what} from Debian's packages into {PLUGINS} ...", flush=True)
     with TemporaryDirectory(prefix="lab-apt-") as scratch:
-        for package in _download(Path(scratch), missing):
-            _run("dpkg-deb", "--extract", str(package), scratch)
+        packages = Packages(Path(scratch), "install Docker Compose 2.38 or newer, and Buildx", SUITE)
+        packages.update()
+        for package in packages.download(missing):
+            packages.extract(package, Path(scratch))
         for name in missing:
             shutil.copy2(Path(scratch, "usr", "libexec", "docker", "cli-plugins", name), PLUGINS / name)
-
-
-def _download(scratch: Path, names: Iterable[str]) -> Iterable[Path]:
-    """Download packages of another suite as apt would, from the system's mirror and by its keys."""
-    for folder in ("state/lists/partial", "cache/archives/partial", "packages"):
-        (scratch / folder).mkdir(parents=True)
-    (scratch / "sources.list").write_text(f"deb {_mirror()} {SUITE} main\n", encoding="utf-8")
-    options = (
-        f"Dir::State={scratch}/state",
-        f"Dir::Cache={scratch}/cache",
-        f"Dir::Etc::SourceList={scratch}/sources.list",
-        "Dir::Etc::SourceParts=-",
-        "Debug::NoLocking=1",
-        "APT::Sandbox::User=",  # as root, apt would download as a user who may not write here
-        "Acquire::Languages=none",
-        "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",
-        "Acquire::Check-Valid-Until=false",  # a mirror may be some weeks behind
-    )
-    apt = ("apt-get", *(word for option in options for word in ("-o", option)))
-    _run(*apt, "update")
-    _run(*apt, "download", *names, folder=scratch / "packages")
-    return sorted((scratch / "packages").glob("*.deb"))
-
-
-def _mirror() -> str:
-    """Return where this machine gets Debian's packages from."""
-    wanted = ("Created-By: Packages", "Component: main", "Origin: Debian")
-    found = _run("apt-get", "indextargets", "--format", "$(REPO_URI)", *wanted).splitlines()
-    mirrors = [mirror for mirror in found if "security" not in mirror]
-    if not mirrors:
-        raise LabError("apt knows no mirror of Debian's packages. Run `apt-get update` as root, then make again.")
-    return mirrors[0]
-
-
-def _run(*command: str, folder: Path | None = None) -> str:
-    outcome = subprocess.run(
-        command, cwd=folder, env=dict(os.environ, LC_ALL="C"), capture_output=True, text=True, check=False
-    )
-    if outcome.returncode:
-        raise LabError(
-            f"{command[0]} could not get Debian's packages:\n{outcome.stderr.strip()}\n"
-            "Once the cause is gone, run make again; or install Docker Compose 2.38 or newer, and Buildx."
-        )
-    return outcome.stdout
 
 
 if __name__ == "__main__":

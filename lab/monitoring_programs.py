@@ -4,15 +4,14 @@
 installed one would start a service of its own on the very ports of the lab, and needs root.
 """
 
-import os
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lab.debian_packages import Packages
 from lab.errors import LabError
 from lab.settings import REPOSITORY
 
@@ -69,8 +68,9 @@ def _unpack(missing: Iterable[str]) -> None:
     print(f"Unpacking {what} from Debian's packages into {UNPACKED} ...", flush=True)
     UNPACKED.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="lab-apt-") as scratch:
-        for package in _download(Path(scratch)):
-            _run("dpkg-deb", "--extract", str(package), str(UNPACKED))
+        packages = Packages(Path(scratch), "put prometheus, promtool, alertmanager and amtool on PATH")
+        for package in _download(packages):
+            packages.extract(package, UNPACKED)
     programs = UNPACKED / "usr" / "bin"
     pages = UNPACKED / "usr" / "share" / "prometheus" / "web"
     _wrap("prometheus", f'exec {_quoted(programs / "prometheus")} --web.local-assets={_quoted(pages)}/ "$@"')
@@ -82,24 +82,10 @@ def _unpack(missing: Iterable[str]) -> None:
         _wrap(name, f'exec 9<{_quoted(templates)}\nexec {_quoted(program)} "$@"')
 
 
-def _download(scratch: Path) -> list[Path]:
-    """Download the packages as apt would, by the system's sources and keys, but without root and its package lists."""
-    for folder in ("state/lists/partial", "cache/archives/partial", "packages"):
-        (scratch / folder).mkdir(parents=True)
-    options = (
-        f"Dir::State={scratch}/state",
-        f"Dir::Cache={scratch}/cache",
-        "Debug::NoLocking=1",
-        "APT::Sandbox::User=",  # as root, apt would download as a user who may not write here
-        "Acquire::Languages=none",
-    )
-    apt = [word for option in options for word in ("-o", option)]
-    _run("apt-get", *apt, "update")
-    only_needed = ("recommends", "suggests", "enhances", "breaks", "conflicts", "replaces")
-    known = _run("apt-cache", *apt, "depends", "--recurse", *(f"--no-{kind}" for kind in only_needed), PACKAGES[0])
-    pages = sorted({line for line in known.splitlines() if line.startswith(PAGE_PACKAGES)})
-    _run("apt-get", *apt, "download", *PACKAGES, *pages, folder=scratch / "packages")
-    return sorted((scratch / "packages").glob("*.deb"))
+def _download(packages: Packages) -> list[Path]:
+    packages.update()
+    pages = sorted(name for name in packages.dependencies(PACKAGES[0]) if name.startswith(PAGE_PACKAGES))
+    return packages.download([*PACKAGES, *pages])
 
 
 def _wrap(name: str, script: str) -> None:
@@ -117,18 +103,6 @@ def _replace(name: str) -> Path:
 
 def _quoted(path: Path) -> str:
     return shlex.quote(str(path))
-
-
-def _run(*command: str, folder: Path | None = None) -> str:
-    outcome = subprocess.run(
-        command, cwd=folder, env=dict(os.environ, LC_ALL="C"), capture_output=True, text=True, check=False
-    )
-    if outcome.returncode:
-        raise LabError(
-            f"{command[0]} could not get Debian's packages {' and '.join(PACKAGES)}:\n{outcome.stderr.strip()}\n"
-            "Once the cause is gone, run make again; or put prometheus, promtool, alertmanager and amtool on PATH."
-        )
-    return outcome.stdout
 
 
 if __name__ == "__main__":
