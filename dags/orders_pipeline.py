@@ -1,8 +1,8 @@
 """Orders, from a CSV file to a datamart on Athena.
 
-Every day, and whenever somebody triggers it, this DAG reads the shop's export of orders as a whole and builds
-`pt_data_lab.orders_summary` anew: orders and revenue in US dollars by month and status. Running it twice gives the same
-table as running it once.
+Every day, and whenever somebody triggers it, this DAG reads the shop's export of orders as a whole and builds two
+tables of `pt_data_lab` anew: `orders_summary`, orders and revenue in US dollars by month and status, and
+`customer_orders`, the orders themselves, for the ML team. Running it twice gives the same tables as running it once.
 
 | step | what happens |
 |---|---|
@@ -11,10 +11,13 @@ table as running it once.
 | `check_raw_orders` | every row is judged; the run **fails if more than 10 % are rejected**, and says why |
 | `drop_orders_summary_if_exists`, `clear_output_prefix` | the last run's table and files make room |
 | `ctas_orders_summary` | Parquet with Snappy, partitioned by `order_month`, under `processed-data/orders_summary/` |
-| `check_orders_summary` | every accepted order is in the table exactly once; no NULL, no unknown status |
+| the same for `customer_orders` | beside it; Parquet with Snappy under `processed-data/customer_orders/` |
+| `check_customer_orders` | every accepted order is in the table exactly once; no NULL |
+| `check_orders_summary` | the same of the summary; no unknown status. Then the asset `orders_summary` is updated |
 | `report_orders_summary` | rows and bytes of each partition go to the metrics, and the time of this success |
 
-The raw check stands before the drop: a bad export leaves yesterday's `orders_summary` as it was.
+The raw check stands before the drops: a bad export leaves yesterday's tables as they were. The asset is updated when
+both tables are right: whoever waits for it may read both.
 
 **Rejected rows** are counted in the log and the result of `check_raw_orders`, each under the first reason that holds:
 `missing_order_id`, `bad_timestamp` (not `YYYY-MM-DD HH:MM:SS`), `bad_amount` (empty, negative, or not a plain number
@@ -35,7 +38,17 @@ from typing import Any, NamedTuple
 from airflow.providers.amazon.aws.hooks.s3 import S3Hook
 from airflow.providers.amazon.aws.operators.athena import AthenaOperator
 from airflow.providers.amazon.aws.operators.s3 import S3DeleteObjectsOperator
-from airflow.sdk import DAG, Asset, CronTriggerTimetable, Param, chain, get_current_context, task
+from airflow.sdk import (
+    DAG,
+    Asset,
+    BaseOperator,
+    CronTriggerTimetable,
+    Param,
+    TaskGroup,
+    chain,
+    get_current_context,
+    task,
+)
 from airflow.sdk.exceptions import AirflowFailException
 from common import metrics
 from common.athena import AthenaCreateTableAsOperator
@@ -48,6 +61,7 @@ BUCKET = "{{ var.value.data_lab_bucket }}"
 RAW_PREFIX = "raw-data/"
 RAW_KEY = f"{RAW_PREFIX}orders.csv"
 SUMMARY_PREFIX = "processed-data/orders_summary/"
+CUSTOMER_ORDERS_PREFIX = "processed-data/customer_orders/"
 QUERY_RESULTS = f"s3://{BUCKET}/athena-staging/"
 SQL = "sql/orders_pipeline"
 
@@ -122,10 +136,35 @@ def check_raw_orders(sql: str, uploaded: dict[str, int]) -> dict[str, Any]:
     if share > MAX_REJECTED_SHARE:
         raise AirflowFailException(
             f"{report} At most {MAX_REJECTED_SHARE:.0%} may be rejected. Correct the export and run the DAG again; "
-            "until then orders_summary stays that of the last good run."
+            "until then orders_summary and customer_orders stay those of the last good run."
         )
     log.info(report)
     return {"rows": rows, "accepted": accepted, "rejected": outcomes}
+
+
+class CustomerOrdersCheck(NamedTuple):
+    """The one row of check_customer_orders.sql, column by column."""
+
+    orders: int
+    rows_repeated: int
+    rows_with_null: int
+
+
+@task(templates_exts=[".sql"])
+def check_customer_orders(sql: str, raw: dict[str, Any]) -> dict[str, int]:
+    """Hold `customer_orders` against the accepted rows, and look for NULL and repeated orders.
+
+    All findings are in one message. Another try would find the same.
+    """
+    from airflow.providers.amazon.aws.hooks.athena_sql import AthenaSQLHook
+
+    found = CustomerOrdersCheck(*AthenaSQLHook().get_first(sql))
+    faults = _faulty_rows(found)
+    if found.orders != raw["accepted"]:
+        faults.append(f"it has {found.orders} orders, not the {raw['accepted']} accepted rows of raw_orders")
+    facts = {"orders": found.orders}
+    _conclude("customer_orders", facts, faults)
+    return facts
 
 
 class SummaryCheck(NamedTuple):
@@ -149,19 +188,27 @@ def check_orders_summary(sql: str, raw: dict[str, Any]) -> dict[str, int]:
     from airflow.providers.amazon.aws.hooks.athena_sql import AthenaSQLHook
 
     found = SummaryCheck(*AthenaSQLHook().get_first(sql))
-    faults = [f"{count} {name}" for name, count in found._asdict().items() if name.startswith("rows_") and count]
+    faults = _faulty_rows(found)
     if found.orders != raw["accepted"]:
         faults.append(
             f"total_orders add up to {found.orders}, not to the {raw['accepted']} accepted rows of raw_orders"
         )
     facts = {"rows": found.summary_rows, "partitions": found.partitions, "orders": found.orders}
     metrics.send_rows(DAG_ID, "summary", written=found.summary_rows)
-    metrics.send_quality_check(DAG_ID, "orders_summary", passed=not faults)
-    if faults:
-        raise AirflowFailException(f"orders_summary is wrong ({facts}): {'; '.join(faults)}.")
-    log.info("orders_summary is right: %s.", facts)
+    _conclude("orders_summary", facts, faults)
     get_current_context()["outlet_events"][ORDERS_SUMMARY].extra = dict(facts)
     return facts
+
+
+def _faulty_rows(found: CustomerOrdersCheck | SummaryCheck) -> list[str]:
+    return [f"{count} {name}" for name, count in found._asdict().items() if name.startswith("rows_") and count]
+
+
+def _conclude(table: str, facts: dict[str, int], faults: list[str]) -> None:
+    metrics.send_quality_check(DAG_ID, table, passed=not faults)
+    if faults:
+        raise AirflowFailException(f"{table} is wrong ({facts}): {'; '.join(faults)}.")
+    log.info("%s is right: %s.", table, facts)
 
 
 @task(templates_exts=[".sql"])
@@ -178,6 +225,31 @@ def report_orders_summary(sql: str, bucket: str) -> dict[str, dict[str, int]]:
         metrics.send_partition(DAG_ID, "orders_summary", partition, rows=rows[partition], size=size)
     metrics.send_datamart_success("orders_summary")
     return {partition: {"rows": rows[partition], "bytes": size} for partition, size in sizes.items()}
+
+
+def _build(table: str, prefix: str, clear_task_id: str) -> list[BaseOperator]:
+    """Return the tasks, in order, that put a new table in the place of the last run's."""
+    drop_query = f"DROP TABLE IF EXISTS {DATABASE}.{table}"
+    drop = AthenaOperator(
+        task_id=f"drop_{table}_if_exists",
+        query=drop_query,
+        doc_md="Take the last run's table out of the catalog. Its files stay: the next task deletes them.",
+    )
+    clear = S3DeleteObjectsOperator(
+        task_id=clear_task_id,
+        bucket=BUCKET,
+        prefix=prefix,
+        doc_md=f"Delete everything under `{prefix}`: Athena creates a table only where nothing is.",
+    )
+    create = AthenaCreateTableAsOperator(
+        task_id=f"ctas_{table}",
+        query=f"{SQL}/ctas_{table}.sql",
+        drop_query=drop_query,
+        bucket=BUCKET,
+        prefix=prefix,
+        doc_md=f"Make the table `{table}` of the accepted orders, in US dollars, as Parquet under `{prefix}`.",
+    )
+    return [drop, clear, create]
 
 
 with DAG(
@@ -199,7 +271,12 @@ with DAG(
             description="Path on the worker; empty for the file that the Airflow variable orders_csv names.",
         )
     },
-    user_defined_macros={"database": DATABASE, "raw_prefix": RAW_PREFIX, "summary_prefix": SUMMARY_PREFIX},
+    user_defined_macros={
+        "database": DATABASE,
+        "raw_prefix": RAW_PREFIX,
+        "summary_prefix": SUMMARY_PREFIX,
+        "customer_orders_prefix": CUSTOMER_ORDERS_PREFIX,
+    },
     default_args={
         "owner": "data-engineering",
         # Waits of 5, 10, 20 and 40 s or up to twice that: AWS, or LocalStack, may be away for a minute.
@@ -229,37 +306,15 @@ with DAG(
     # To mypy a result of another task is an XComArg; the task gets the value.
     raw = check_raw_orders(f"{SQL}/check_raw_orders.sql", uploaded)  # type: ignore[arg-type]
 
-    drop_orders_summary_if_exists = AthenaOperator(
-        task_id="drop_orders_summary_if_exists",
-        query=f"{SQL}/drop_orders_summary_if_exists.sql",
-        doc_md="Take the last run's table out of the catalog. Its files stay: the next task deletes them.",
-    )
-    clear_output_prefix = S3DeleteObjectsOperator(
-        task_id="clear_output_prefix",
-        bucket=BUCKET,
-        prefix=SUMMARY_PREFIX,
-        doc_md=f"Delete everything under `{SUMMARY_PREFIX}`: Athena creates a table only where nothing is.",
-    )
-    ctas_orders_summary = AthenaCreateTableAsOperator(
-        task_id="ctas_orders_summary",
-        query=f"{SQL}/ctas_orders_summary.sql",
-        drop_query=f"{SQL}/drop_orders_summary_if_exists.sql",
-        bucket=BUCKET,
-        prefix=SUMMARY_PREFIX,
-        doc_md="Add up the accepted orders by month and status, in US dollars, into partitioned Parquet.",
-    )
-    summary = check_orders_summary(f"{SQL}/check_orders_summary.sql", raw)  # type: ignore[arg-type]
+    with TaskGroup("customer_orders", prefix_group_id=False):
+        build_customer_orders = _build("customer_orders", CUSTOMER_ORDERS_PREFIX, "clear_customer_orders_prefix")
+        customer_orders = check_customer_orders(f"{SQL}/check_customer_orders.sql", raw)  # type: ignore[arg-type]
 
-    report = report_orders_summary(f"{SQL}/summary_partitions.sql", BUCKET)
+    with TaskGroup("orders_summary", prefix_group_id=False):
+        build_summary = _build("orders_summary", SUMMARY_PREFIX, "clear_output_prefix")
+        summary = check_orders_summary(f"{SQL}/check_orders_summary.sql", raw)  # type: ignore[arg-type]
+        report = report_orders_summary(f"{SQL}/summary_partitions.sql", BUCKET)
 
-    chain(
-        uploaded,
-        ensure_glue_db,
-        create_external_raw_orders,
-        raw,
-        drop_orders_summary_if_exists,
-        clear_output_prefix,
-        ctas_orders_summary,
-        summary,
-        report,
-    )
+    chain(uploaded, ensure_glue_db, create_external_raw_orders, raw)
+    chain(raw, *build_customer_orders, customer_orders, summary)
+    chain(raw, *build_summary, summary, report)

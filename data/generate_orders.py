@@ -3,6 +3,10 @@
     python data/generate_orders.py                                        # writes data/orders.csv again
     python data/generate_orders.py --rows 2000000 --output /tmp/orders.csv
 
+Customers join, buy each at a pace of their own, pause, and leave: not on a day, but ever more rarely and for less and
+less money until then; often after an order that failed, which many good orders before it make easier to forgive. The
+country has no part in it.
+
 The same arguments give the same bytes on every Python and machine: chance comes from `random.random` alone and figures
 from + - * /, which IEEE 754 fixes to the last bit (logarithms and powers it does not).
 """
@@ -10,6 +14,7 @@ from + - * /, which IEEE 754 fixes to the last bit (logarithms and powers it doe
 import argparse
 import csv
 import random
+from array import array
 from bisect import bisect
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -34,7 +39,8 @@ SEASON = (0.82, 0.80, 0.90, 0.94, 1.06, 0.98, 0.92, 0.96, 0.98, 1.06, 1.46, 1.52
 WEEKDAY = (1.08, 1.04, 0.98, 0.98, 1.12, 0.96, 0.84)
 
 # Quantiles, joined by straight lines: the second of the day; the amount in US cents; the customer, as a part of all
-# customers from the most frequent to the rarest (a fifth of the orders comes from a hundredth of the customers).
+# customers from the most frequent to the rarest (while all are there, a fifth of the orders comes from a hundredth of
+# the customers, and a tenth from the rarer half).
 CLOCK = ((0.0, 0), (0.06, 21_600), (0.16, 32_400), (0.44, 46_800), (0.70, 64_800), (0.93, 79_200), (1.0, 86_399))
 CENTS = (
     (0.0, 600),
@@ -46,12 +52,27 @@ CENTS = (
     (0.98, 62_000),
     (1, 480_000),
 )
-CUSTOMER = ((0.0, 0.0), (0.05, 0.001), (0.2, 0.01), (0.45, 0.1), (0.7, 0.35), (1.0, 1.0))
-ORDERS_PER_CUSTOMER = 4
+CUSTOMER = ((0.0, 0.0), (0.05, 0.001), (0.2, 0.01), (0.55, 0.1), (0.8, 0.3), (0.91, 0.5), (1.0, 1.0))
+ORDERS_PER_CUSTOMER = 8
 # Spreads the frequent customers over all numbers; a prime, so that no two share one.
 CUSTOMER_STRIDE = 2_654_435_761
 BRAZILIANS_IN_TEN = 4
 BRL_PER_USD = 5
+
+# Quantiles again, in days: of the year, on which a customer joins (half of them before it); from then until they leave
+# if no order fails; of a pause, which a fifth of them make.
+JOINED = ((0.0, 0), (0.5, 0), (1.0, DAYS))
+STAY = ((0.0, 180), (1.0, 4_000))
+PAUSE = ((0.0, 0), (0.8, 0), (1.0, 90))
+# Days before leaving in which a customer buys less and less often, and the share of the usual amount at the end.
+FADING = 60
+FADED_AMOUNT = 0.5
+# A failed order makes one customer in two leave if it comes after this many others, nearly all if it is the first.
+PATIENCE = 8
+# How often the shop looks for somebody who wants to buy before it takes whoever it asked last: matters to tiny files.
+ASKED = 200
+# At full drift, what is paid for an order on top of the usual amount, in parts of that.
+DRIFTED_AMOUNT = 2
 
 STATUSES = ("pending", "shipped", "completed", "failed")
 # Age of an order at the end of the year, in days and less, and how far orders of that age have come.
@@ -99,12 +120,54 @@ DIRT = (
 )
 
 
-def orders(rows: int, dirty: float = DIRTY, seed: int = SEED) -> Iterator[tuple[Order, str | None]]:
+class Customers:
+    """The shop's customers by rank, 0 the most frequent: who buys on a day, and how much is left of their zeal.
+
+    A dozen bytes each: there may be millions. Days count from the first of the year.
+    """
+
+    def __init__(self, count: int, drift: float, chance: random.Random) -> None:
+        self.count = count
+        self._drift = drift
+        self._chance = chance
+        self._orders = array("I", [0]) * count
+        self._joins, self._leaves, self._pauses, self._returns = (array("h", [0]) * count for _ in range(4))
+        for rank in range(count):
+            stay = int(_quantile(STAY, chance.random()))
+            self._joins[rank] = int(_quantile(JOINED, chance.random()))
+            self._leaves[rank] = self._joins[rank] + stay
+            self._pauses[rank] = self._joins[rank] + int(DAYS * chance.random())
+            self._returns[rank] = self._pauses[rank] + int(_quantile(PAUSE, chance.random()))
+
+    def buyer(self, day: int) -> int:
+        """Return the rank of somebody who buys on a day."""
+        for _ in range(ASKED):
+            share = self._chance.random()
+            part = _quantile(CUSTOMER, share)
+            # Drift: the frequent ones lose their lead.
+            rank = int((part + (share - part) * self._drift) * self.count)
+            is_there = self._joins[rank] <= day and not self._pauses[rank] <= day < self._returns[rank]
+            if is_there and self._chance.random() < self.zeal(rank, day):
+                break
+        self._orders[rank] += 1
+        return rank
+
+    def zeal(self, rank: int, day: int) -> float:
+        """Return how much a customer still cares for the shop: 1, and from the time of fading on less, down to 0."""
+        return max(0.0, min(1.0, (self._leaves[rank] - day) / FADING))
+
+    def disappoint(self, rank: int, day: int) -> None:
+        """Take note that a customer's order has failed, which may make them leave."""
+        if self._chance.random() * (PATIENCE + self._orders[rank]) < PATIENCE:
+            self._leaves[rank] = min(self._leaves[rank], day + int(self._chance.random() * FADING))
+
+
+def orders(rows: int, dirty: float = DIRTY, drift: float = 0, seed: int = SEED) -> Iterator[tuple[Order, str | None]]:
     """Yield the orders as time passes, each with the reason why it has to be rejected (None: it is good)."""
     chance = random.Random(seed)  # noqa: S311 - must be repeatable
     kinds, shares = DIRT, [kind.share for kind in DIRT]
     recent: deque[Order] = deque(maxlen=REPEAT_REACH)
-    for order in _good_orders(rows, chance):
+    for order in _good_orders(rows, drift, chance):
         if recent and chance.random() < dirty:
             kind = _weighted(kinds, shares, chance)
             spoilt = _one_of(recent, chance) if kind is REPEATED else order
@@ -114,7 +177,9 @@ def orders(rows: int, dirty: float = DIRTY, seed: int = SEED) -> Iterator[tuple[
             yield _untidy(order) if chance.random() < UNTIDY else order, None
 
 
-def write_orders(path: Path, rows: int = ROWS, dirty: float = DIRTY, seed: int = SEED) -> Counter[str]:
+def write_orders(
+    path: Path, rows: int = ROWS, dirty: float = DIRTY, drift: float = 0, seed: int = SEED
+) -> Counter[str]:
     """Write the orders to `path`, completely or not at all. Returns how many rows have to be rejected, by reason."""
     rejected: Counter[str] = Counter()
     with NamedTemporaryFile(
@@ -123,7 +188,7 @@ def write_orders(path: Path, rows: int = ROWS, dirty: float = DIRTY, seed: int =
         try:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(Order._fields)
-            for order, reason in orders(rows, dirty, seed):
+            for order, reason in orders(rows, dirty, drift, seed):
                 writer.writerow(order)
                 if reason:
                     rejected[reason] += 1
@@ -135,25 +200,28 @@ def write_orders(path: Path, rows: int = ROWS, dirty: float = DIRTY, seed: int =
     return rejected
 
 
-def _good_orders(rows: int, chance: random.Random) -> Iterator[Order]:
-    customers = max(1, rows // ORDERS_PER_CUSTOMER)
+def _good_orders(rows: int, drift: float, chance: random.Random) -> Iterator[Order]:
+    customers = Customers(max(1, rows // ORDERS_PER_CUSTOMER), drift, chance)
     number = 0
-    for day, orders_of_day in _calendar(rows):
-        age = (FIRST_DAY + timedelta(days=DAYS) - day).days
-        shares = next(shares for oldest, shares in STATUS_SHARES if age <= oldest)
+    for day, (date_of_day, orders_of_day) in enumerate(_calendar(rows)):
+        shares = next(shares for oldest, shares in STATUS_SHARES if DAYS - day <= oldest)
         for place in range(orders_of_day):
             number += 1
-            rank = int(_quantile(CUSTOMER, chance.random()) * customers)
-            customer = rank * CUSTOMER_STRIDE % customers + 1
+            rank = customers.buyer(day)
+            customer = rank * CUSTOMER_STRIDE % customers.count + 1
             brazilian = customer % 10 < BRAZILIANS_IN_TEN
-            cents = int(_quantile(CENTS, chance.random())) * (BRL_PER_USD if brazilian else 1)
+            amount = FADED_AMOUNT + (1 - FADED_AMOUNT) * customers.zeal(rank, day) + DRIFTED_AMOUNT * drift
+            cents = int(_quantile(CENTS, chance.random()) * amount) * (BRL_PER_USD if brazilian else 1)
             # One order in each of equal parts of the day's quantiles: in the order of time without sorting.
             minutes, second = divmod(int(_quantile(CLOCK, (place + chance.random()) / orders_of_day)), 60)
+            status = _weighted(STATUSES, shares, chance)
+            if status == "failed":
+                customers.disappoint(rank, day)
             yield Order(
                 order_id=f"O{number:08d}",
                 customer_id=f"C{customer:07d}",
-                order_timestamp=f"{day} {minutes // 60:02d}:{minutes % 60:02d}:{second:02d}",
-                status=_weighted(STATUSES, shares, chance),
+                order_timestamp=f"{date_of_day} {minutes // 60:02d}:{minutes % 60:02d}:{second:02d}",
+                status=status,
                 amount=f"{cents // 100}.{cents % 100:02d}",
                 currency="BRL" if brazilian else "USD",
             )
@@ -171,7 +239,7 @@ def _calendar(rows: int) -> Iterator[tuple[date, int]]:
 
 
 def _quantile(table: Sequence[tuple[float, float]], share: float) -> float:
-    upper = bisect(table, share, 1, len(table) - 1, key=lambda knot: knot[0])
+    upper = bisect(table, (share,), 1, len(table) - 1)
     (left, low), (right, high) = table[upper - 1], table[upper]
     return low + (high - low) * (share - left) / (right - left)
 
@@ -194,10 +262,13 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=ROWS, help="rows without the header (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (default: %(default)s)")
     parser.add_argument("--dirty", type=float, default=DIRTY, help="share of bad rows (default: %(default)s)")
+    parser.add_argument(
+        "--drift", type=float, default=0, help="how far prices and habits have moved, 0 to 1 (default: %(default)s)"
+    )
     arguments = parser.parse_args()
-    if arguments.rows < 0 or not 0 <= arguments.dirty <= 1:
-        parser.error("--rows takes a number of 0 or more, --dirty a share from 0 to 1")
-    rejected = write_orders(arguments.output, arguments.rows, arguments.dirty)
+    if arguments.rows < 0 or not (0 <= arguments.dirty <= 1 and 0 <= arguments.drift <= 1):
+        parser.error("--rows takes a number of 0 or more, --dirty and --drift a share from 0 to 1")
+    rejected = write_orders(arguments.output, arguments.rows, arguments.dirty, arguments.drift)
     print(f"{arguments.output}: {arguments.rows:,} rows, {rejected.total():,} to be rejected")
     for reason, count in rejected.most_common():
         print(f"  {reason:<20}{count:>9,}")

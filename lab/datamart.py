@@ -1,5 +1,7 @@
-"""The datamart as a user of AWS sees it: rows of orders_summary through Athena, its objects through S3."""
+"""The datamart as a user of AWS sees it: rows of its tables through Athena, objects through S3."""
 
+import csv
+import io
 import time
 from collections import defaultdict
 from contextlib import closing
@@ -16,6 +18,18 @@ if TYPE_CHECKING:
 SUMMARY_PREFIX = "processed-data/orders_summary/"
 STAGING_PREFIX = "athena-staging/"
 QUERY = "SELECT * FROM pt_data_lab.orders_summary ORDER BY order_month, status"
+CUSTOMERS_QUERY = """
+SELECT
+    customer_id,
+    status,
+    currency,
+    count(*) AS orders,
+    sum(amount_usd) AS amount_usd,
+    min(ordered_at) AS first_ordered_at,
+    max(ordered_at) AS last_ordered_at
+FROM pt_data_lab.customer_orders
+GROUP BY customer_id, status, currency
+"""
 QUERY_SECONDS = 120
 POLL_SECONDS = 0.1
 
@@ -48,6 +62,20 @@ def _read_summary(athena: "AthenaClient", bucket: str) -> list[dict[str, str | N
     ]
     columns = [str(name) for name in lines[0]]
     return [dict(zip(columns, line, strict=True)) for line in lines[1:]]
+
+
+def read_customers(settings: Settings) -> list[dict[str, str]]:
+    """Return each customer's figures in customer_orders by column name, as text, read through Athena.
+
+    Raises:
+        LabError: the query failed; the message is Athena's.
+
+    """
+    with closing(aws.athena_client(settings)) as athena, closing(aws.s3_client(settings)) as s3:
+        query = execute(athena, settings.bucket, CUSTOMERS_QUERY)
+        # As one file: Athena's own answers hold a thousand rows each.
+        result = s3.get_object(Bucket=settings.bucket, Key=f"{STAGING_PREFIX}{query}.csv")["Body"].read()
+    return list(csv.DictReader(io.StringIO(result.decode(), newline="")))
 
 
 def execute(athena: "AthenaClient", bucket: str, sql: str, seconds: float = QUERY_SECONDS) -> str:

@@ -48,8 +48,8 @@ def print_tasks(tasks: Sequence[TaskInstance], progress: Progress) -> None:
     progress.console.print(task_table(tasks))
 
 
-def print_rows(counts: Mapping[str, Any], summary_rows: int, progress: Progress) -> None:
-    """Print what became of the rows. `counts` is what check_raw_orders returned."""
+def print_rows(counts: Mapping[str, Any], tables: Mapping[str, int], progress: Progress) -> None:
+    """Print what became of the rows. `counts` is what check_raw_orders returned, `tables` the rows of each table."""
     rejected: Mapping[str, int] = counts["rejected"]
     table = _table("rows", "")
     table.add_row("read", f"{counts['rows']:,}")
@@ -57,7 +57,8 @@ def print_rows(counts: Mapping[str, Any], summary_rows: int, progress: Progress)
     table.add_row("rejected", f"{sum(rejected.values()):,}")
     for reason, count in sorted(rejected.items()):
         table.add_row(f"  {reason}", f"{count:,}")
-    table.add_row("orders_summary", f"{summary_rows:,}")
+    for name, rows in tables.items():
+        table.add_row(name, f"{rows:,}")
     progress.console.print(table)
 
 
@@ -82,9 +83,10 @@ def print_summary(rows: Sequence[Mapping[str, str | None]], progress: Progress) 
     progress.console.print(table)
 
 
-def print_verdict(rows: int, orders_csv: Path, progress: Progress) -> None:
-    """Say that the pipeline's result is right, and how that is known."""
-    progress.note(f"  All {rows} rows equal an independent computation over {orders_csv}.\n")
+def print_verdict(tables: Mapping[str, int], orders_csv: Path, progress: Progress) -> None:
+    """Say that the pipeline's tables are right, and how that is known."""
+    counted = " and ".join(f"{rows:,} of {name}" for name, rows in tables.items())
+    progress.note(f"  All rows, {counted}, equal an independent computation over {orders_csv}.\n")
 
 
 def print_addresses(settings: Settings, run: Run, progress: Progress) -> None:
@@ -93,6 +95,8 @@ def print_addresses(settings: Settings, run: Run, progress: Progress) -> None:
     progress.note(f"  Airflow      {settings.airflow_url}   {login}")
     progress.note(f"  this run     {run_address(settings.airflow_url, run)}")
     progress.note(f"  AWS          {settings.aws_endpoint_url}   the endpoint of S3, Glue and Athena")
+    progress.note(f"  MLflow       {settings.mlflow_url}   trainings, and the registry of models")
+    progress.note(f"  scores       {settings.ml_api_url}/docs   the inference API")
     progress.note(f"  Prometheus   {settings.prometheus_url}   metrics, rules and alerts")
     progress.note(f"  Alertmanager {settings.alertmanager_url}")
     progress.note(f"  inbox        {settings.inbox_url}   e-mail and Slack messages of the lab")

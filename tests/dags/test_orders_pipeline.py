@@ -13,22 +13,33 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow.timetables import trigger
 from airflow.timetables.base import TimeRestriction
 
+SUMMARY_ROW = [
+    "upload_csv_to_s3",
+    "ensure_glue_db",
+    "create_external_raw_orders",
+    "check_raw_orders",
+    "drop_orders_summary_if_exists",
+    "clear_output_prefix",
+    "ctas_orders_summary",
+    "check_orders_summary",
+    "report_orders_summary",
+]
+CUSTOMER_ORDERS_ROW = [
+    "check_raw_orders",
+    "drop_customer_orders_if_exists",
+    "clear_customer_orders_prefix",
+    "ctas_customer_orders",
+    "check_customer_orders",
+    # It updates the asset, for which both tables have to be right.
+    "check_orders_summary",
+]
 
-def test_tasks_stand_in_one_row() -> None:
+
+@pytest.mark.parametrize("row", [SUMMARY_ROW, CUSTOMER_ORDERS_ROW])
+def test_the_tasks_of_a_table_stand_in_one_row(row: list[str]) -> None:
     dag = orders_pipeline.dag
-    tasks = [
-        "upload_csv_to_s3",
-        "ensure_glue_db",
-        "create_external_raw_orders",
-        "check_raw_orders",
-        "drop_orders_summary_if_exists",
-        "clear_output_prefix",
-        "ctas_orders_summary",
-        "check_orders_summary",
-        "report_orders_summary",
-    ]
-    assert sorted(dag.task_ids) == sorted(tasks)
-    for before, after in pairwise(tasks):
+    assert set(dag.task_ids) == {*SUMMARY_ROW, *CUSTOMER_ORDERS_ROW}
+    for before, after in pairwise(row):
         assert before in dag.get_task(after).upstream_task_ids
 
 
@@ -36,7 +47,9 @@ def test_it_runs_daily_one_run_at_a_time_and_announces_the_datamart() -> None:
     dag = orders_pipeline.dag
     assert DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable.summary == "0 0 * * *"
     assert dag.max_active_runs == 1
-    assert [asset.name for asset in dag.get_task("check_orders_summary").outlets] == ["orders_summary"]
+    assert {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets} == {
+        "check_orders_summary": ["orders_summary"]
+    }
 
 
 @pytest.mark.parametrize(
@@ -146,6 +159,29 @@ def test_the_summary_check_names_every_fault(
     else:
         with pytest.raises(AirflowFailException, match=r"^orders_summary is wrong") as raised:
             check("look at summary", {"accepted": 1000})
+        assert f": {failure}" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("columns", "failure"),
+    [
+        ({}, None),
+        ({"orders": 999}, "it has 999 orders, not the 1000 accepted rows of raw_orders."),
+        ({"rows_with_null": 2, "rows_repeated": 1}, "1 rows_repeated; 2 rows_with_null."),
+        ({"rows_repeated": 1, "orders": 1001}, "1 rows_repeated; it has 1001 orders, not the 1000 accepted rows"),
+    ],
+)
+def test_the_check_of_customer_orders_names_every_fault(
+    athena_answers: dict[str, Any], columns: dict[str, int], failure: str | None
+) -> None:
+    right = orders_pipeline.CustomerOrdersCheck(orders=1000, rows_repeated=0, rows_with_null=0)
+    athena_answers["look at orders"] = tuple(right._replace(**columns))
+    check = orders_pipeline.check_customer_orders.function
+    if failure is None:
+        assert check("look at orders", {"accepted": 1000}) == {"orders": 1000}
+    else:
+        with pytest.raises(AirflowFailException, match=r"^customer_orders is wrong") as raised:
+            check("look at orders", {"accepted": 1000})
         assert f": {failure}" in str(raised.value)
 
 

@@ -1,7 +1,9 @@
 import csv
-from collections import Counter
-from datetime import date
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from datetime import date, timedelta
 from pathlib import Path
+from statistics import mean
 from typing import NoReturn
 
 import generate_orders
@@ -61,6 +63,82 @@ def test_orders_follow_weekday_and_season_and_customers_come_back() -> None:
     assert set(Counter(order.currency.upper() for order in good)) == {"USD", "BRL"}
 
 
+def _customers(drift: float = 0) -> dict[str, list[generate_orders.Order]]:
+    """The orders of each customer, none of them bad, as time passes."""
+    made: defaultdict[str, list[generate_orders.Order]] = defaultdict(list)
+    for order, _ in generate_orders.orders(50_000, dirty=0, drift=drift):
+        made[order.customer_id].append(order)
+    return made
+
+
+class Past:
+    """What there is to know of a customer on the day from which on they buy again or stay away for two months."""
+
+    TODAY = date(2025, 11, 2)
+
+    def __init__(self, orders: list[generate_orders.Order]) -> None:
+        half_a_year, soon = str(self.TODAY - timedelta(days=180)), str(self.TODAY + timedelta(days=60))
+        bought = [order for order in orders if order.status.strip().lower() != "failed"]
+        before = [order for order in bought if half_a_year <= order.order_timestamp < str(self.TODAY)]
+        recent = str(self.TODAY - timedelta(days=60))
+        self.orders = len(before)
+        self.currency = orders[0].currency.upper()
+        self.last_failed = [order for order in orders if order.order_timestamp < str(self.TODAY)][-1:] != before[-1:]
+        last = date.fromisoformat((before or orders)[-1].order_timestamp[:10])
+        self.silent_days = (self.TODAY - last).days
+        self.recent_amounts = [_usd(order) for order in before if order.order_timestamp >= recent]
+        self.stays_away = not any(str(self.TODAY) <= order.order_timestamp < soon for order in bought)
+
+
+def _usd(order: generate_orders.Order) -> float:
+    return float(order.amount) / (5 if order.currency.upper() == "BRL" else 1)
+
+
+def test_customers_join_and_leave_and_show_it_before() -> None:
+    made = _customers()
+    joined = [orders[0].order_timestamp for orders in made.values()]
+    assert sum(first >= "2025-07-01" for first in joined) > len(joined) / 5
+
+    pasts = [past for past in map(Past, made.values()) if past.orders]
+
+    def leaving(of: Callable[[Past], bool]) -> float:
+        return mean(past.stays_away for past in pasts if of(past))
+
+    assert 0.2 < leaving(lambda _: True) < 0.5
+    # The country tells nothing.
+    assert leaving(lambda past: past.currency == "BRL") == pytest.approx(
+        leaving(lambda past: past.currency == "USD"), abs=0.05
+    )
+    # Silence tells something, but not the same of everybody; a failed order tells more.
+    assert leaving(lambda past: past.silent_days > 60) > leaving(lambda past: past.silent_days <= 15) + 0.2
+    for is_silent, difference in ((True, 0.1), (False, -0.2)):
+        silent = [past for past in pasts if (past.silent_days > 60) is is_silent]
+        often, seldom = (
+            mean(past.stays_away for past in silent if (past.orders > 5) is frequent) for frequent in (True, False)
+        )
+        assert (often - seldom) / difference > 1
+    assert leaving(lambda past: past.last_failed) > leaving(lambda past: not past.last_failed) + 0.1
+    # Who goes spends less and less.
+    staying, going = (
+        mean(amount for past in pasts if past.stays_away is away for amount in past.recent_amounts)
+        for away in (False, True)
+    )
+    assert going < 0.95 * staying
+
+
+def test_drift_moves_prices_and_habits() -> None:
+    then, now = _customers(), _customers(drift=1)
+
+    def amount(customers: Iterable[list[generate_orders.Order]]) -> float:
+        return mean(_usd(order) for orders in customers for order in orders)
+
+    def most(customers: Iterable[list[generate_orders.Order]]) -> int:
+        return max(map(len, customers))
+
+    assert amount(now.values()) > 2 * amount(then.values())
+    assert most(now.values()) < most(then.values()) / 4
+
+
 def test_an_interrupted_run_leaves_the_old_file_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,14 +151,14 @@ def test_an_interrupted_run_leaves_the_old_file_and_nothing_else(
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("arguments", [["--rows", "-1"], ["--dirty", "1.5"], ["--dirty", "-0.1"]])
+@pytest.mark.parametrize("arguments", [["--rows", "-1"], ["--dirty", "1.5"], ["--dirty", "-0.1"], ["--drift", "2"]])
 def test_senseless_arguments_are_refused(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["generate_orders.py", *arguments])
     with pytest.raises(SystemExit, match="2"):
         generate_orders.main()
-    assert "--rows takes a number of 0 or more, --dirty a share from 0 to 1" in capsys.readouterr().err
+    assert "--rows takes a number of 0 or more, --dirty and --drift a share from 0 to 1" in capsys.readouterr().err
 
 
 def test_the_command_writes_the_file_it_is_asked_for(

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.orders import OrdersSummary, differences, summarize
+from lab.orders import OrdersSummary, customer_differences, differences, summarize
 
 HEADER = "order_id,customer_id,order_timestamp,status,amount,currency\n"
 GOOD = "A1,C1,2025-03-01 10:00:00,completed,10.00,USD\n"
@@ -107,7 +107,7 @@ def test_figures_are_exact_to_the_cent(
         pytest.param(HEADER + "\n" + GOOD + "\n\n", id="empty lines"),
         pytest.param(
             "Currency,note, amount ,STATUS,order_timestamp,customer_id,order_id\n"
-            'USD,"said ""hi"",\r\nand left",10.00,completed,2025-03-01 10:00:00,"C\n1",A1\n',
+            'USD,"said ""hi"",\r\nand left",10.00,completed,2025-03-01 10:00:00,"\nC1",A1\n',
             id="other order, extra column, quotes, comma and line break",
         ),
     ],
@@ -159,3 +159,61 @@ ATHENA_ROW = {
 )
 def test_differences_are_named(tmp_path: Path, rows: list[dict[str, object]], expected: list[str]) -> None:
     assert differences(_summarize(tmp_path, HEADER + GOOD), rows) == expected
+
+
+# As the CSV file of a result has it: text.
+CUSTOMER_ROW = {
+    "customer_id": "C1",
+    "status": "completed",
+    "currency": "USD",
+    "orders": "1",
+    "amount_usd": "10.00",
+    "first_ordered_at": "2025-03-01 10:00:00.000",
+    "last_ordered_at": "2025-03-01 10:00:00.000",
+}
+FURTHER_ORDERS = """A2,C1,2025-03-03 10:00:00,completed,0.13,brl
+A3,C1,2025-03-02 10:00:00,completed,0.13,BRL
+A3,C1,2025-03-02 11:00:00,completed,9999.00,BRL
+A4,C1,2025-03-02 10:00:00,lost,1,BRL
+"""
+
+
+@pytest.mark.parametrize(
+    ("orders", "rows", "expected"),
+    [
+        (GOOD, [CUSTOMER_ROW], []),
+        # Each order is rounded to a cent, then added up: 0.13 BRL are 0.026 USD.
+        (
+            GOOD + FURTHER_ORDERS,
+            [
+                CUSTOMER_ROW
+                | {"currency": "BRL", "orders": "2", "amount_usd": "0.06"}
+                | {"first_ordered_at": "2025-03-02 10:00:00.000", "last_ordered_at": "2025-03-03 10:00:00.000"},
+                CUSTOMER_ROW,
+            ],
+            [],
+        ),
+        (
+            GOOD,
+            [CUSTOMER_ROW | {"orders": "2", "amount_usd": "10.01", "last_ordered_at": ""}],
+            [
+                "completed orders of C1 in USD: orders is 2, not 1",
+                "completed orders of C1 in USD: amount_usd is 10.01, not 10.00",
+                "completed orders of C1 in USD: last_ordered_at is , not 2025-03-01 10:00:00.000",
+            ],
+        ),
+        (
+            GOOD,
+            [CUSTOMER_ROW | {"status": "failed"}],
+            [
+                "failed orders of C1 in USD: customer_orders has this row, the file no such orders",
+                "completed orders of C1 in USD: customer_orders lacks this row",
+            ],
+        ),
+        (GOOD, [CUSTOMER_ROW] * 2, ["completed orders of C1 in USD: customer_orders has this row more than once"]),
+    ],
+)
+def test_differences_of_customers_are_named(
+    tmp_path: Path, orders: str, rows: list[dict[str, str]], expected: list[str]
+) -> None:
+    assert customer_differences(_summarize(tmp_path, HEADER + orders), rows) == expected
