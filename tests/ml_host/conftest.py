@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import generate_orders
 import pytest
-from machine import HOST, Machine, free_port, new_machine, tracking_server
+from machine import CREDIT_APPLICATIONS, HOST, Machine, free_port, new_machine, tracking_server
 
 DATAMART = """
 COPY (
@@ -48,7 +48,7 @@ def registry_uri(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def champions(tmp_path_factory: pytest.TempPathFactory, registry_uri: str, datamart: Path) -> Machine:
     """A machine whose registry has a champion of both projects."""
     machine = new_machine(tmp_path_factory.mktemp("state"), MLFLOW_TRACKING_URI=registry_uri)
-    for project, source in (("churn", datamart), ("credit_risk", Path("data/credit_applications.csv"))):
+    for project, source in (("churn", datamart), ("credit_risk", CREDIT_APPLICATIONS)):
         promoted = machine.promote("first", source, project)
         assert promoted.code == 0, promoted.complaint
     return machine

@@ -4,18 +4,14 @@ import os
 from pathlib import Path
 
 import duckdb
-from machine import BATCH, DRIFT, FEATURES, Machine
+from machine import BATCH, DRIFT, FEATURES, Machine, overridden
 
 
 def test_everybody_of_now_is_scored_once_however_often_it_runs(champions: Machine, tmp_path: Path) -> None:
-    overrides = champions.state / "overrides.yaml"
-    overrides.write_text(f"projects: {{churn: {{scores: {tmp_path / 'scores'}}}}}")
-    try:
+    with overridden(champions, f"projects: {{churn: {{scores: {tmp_path / 'scores'}}}}}"):
         for _ in range(2):
             done = champions.run(BATCH, "first")
             assert done.code == 0, done.complaint
-    finally:
-        overrides.unlink()
     scores = duckdb.read_parquet(f"{tmp_path}/scores/*")
     features = champions.state / "features" / "dev" / "churn" / "first" / "features.parquet"
     query = f"SELECT count(*), count(DISTINCT id) FROM '{features}' WHERE label IS NULL"

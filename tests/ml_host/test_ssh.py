@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from machine import HOST, PROJECT, Machine, end, free_port, new_machine, wait_until
+from machine import FEATURES, HOST, PROJECT, Machine, end, free_port, names, new_machine, wait_until
 
 USER = pwd.getpwuid(os.getuid()).pw_name
 SSH_SECONDS = 60
@@ -71,13 +71,27 @@ def test_a_command_runs_with_the_machines_environment_and_its_exit_code_comes_ba
     assert done.stdout.strip() == f"{PROJECT}|{machine.state}|http://127.0.0.1:9|us-east-2"
 
 
-def test_a_training_fails_over_ssh_as_it_does_at_home(server: Server) -> None:
-    names = "--project churn --environment dev --run-id nobody"
-    done = server.run(f'cd "$MLOPS_HOME" && .venv/bin/python -m src.pipelines.DS.feature_pipeline.transform {names}')
+def test_a_stage_fails_over_ssh_as_it_does_at_home(server: Server) -> None:
+    done = server.run(f'cd "$MLOPS_HOME" && .venv/bin/python -m {FEATURES} {" ".join(names("nobody"))}; exit $?')
     assert done.returncode == os.EX_CONFIG
     assert done.stderr.splitlines()[-1].startswith("error: ")
-    assert server.run("cd /nowhere/mlops && .venv/bin/python").returncode != 0
-    assert server.run("no-such-command").returncode == 127
+
+
+@pytest.mark.parametrize(
+    ("remote", "code", "complaint"),
+    [
+        ("no-such-command", 127, "no-such-command: command not found"),
+        ('cd "$MLOPS_HOME/src" && .venv/bin/python -m src.command', 127, ".venv/bin/python: No such file or directory"),
+        ("cd /nowhere/mlops && .venv/bin/python", 1, "/nowhere/mlops: No such file or directory"),
+        # As the kernel does it for want of memory. The shell, which outlives it, tells.
+        (f'{sys.executable} -c "import os; os.kill(os.getpid(), 9)"; exit $?', 137, "Killed"),
+    ],
+)
+def test_what_the_machine_cannot_run_or_finish_has_a_code_and_a_reason(
+    server: Server, remote: str, code: int, complaint: str
+) -> None:
+    done = server.run(remote)
+    assert (done.returncode, complaint in done.stderr) == (code, True), done.stderr
 
 
 def test_nobody_else_gets_in(server: Server, tmp_path: Path) -> None:
@@ -131,6 +145,8 @@ def test_keys_are_made_once_and_their_lack_is_named(server: Server, tmp_path: Pa
     subprocess.run((sys.executable, HOST_SCRIPT, "keys", str(server.folder)), check=True)
     assert {path.name: path.read_bytes() for path in server.folder.iterdir()} == before
     assert server.folder.stat().st_mode & 0o777 == 0o700
+    assert (server.folder / "jobs_token").stat().st_mode & 0o777 == 0o600
+    assert len((server.folder / "jobs_token").read_text().strip()) > 40
     lacking = subprocess.run(
         (sys.executable, HOST_SCRIPT, "serve", str(tmp_path), "--port", "1"),
         capture_output=True,

@@ -3,21 +3,30 @@
 import os
 import signal
 import socket
-import time
 from pathlib import Path
 
 import duckdb
 import pytest
-from machine import FEATURES, PROMOTION, TRAINING, Machine, end, new_machine
-
-TRAINING_SECONDS = 10
+from machine import (
+    BATCH,
+    DRIFT,
+    FEATURES,
+    PROMOTION,
+    TRAINING,
+    Machine,
+    documented_settings,
+    end,
+    names,
+    new_machine,
+    overridden,
+)
 
 
 def test_a_version_becomes_champion_when_it_has_passed_every_check_and_not_before(own: Machine, datamart: Path) -> None:
     trained = own.train("scheduled__2026-01-01T00:00:00+00:00", datamart)
     assert trained.code == 0, trained.complaint
     metrics = trained.result["metrics"]
-    assert metrics["roc_auc"] > metrics["baseline_roc_auc"] + 0.005
+    assert metrics["roc_auc"] > metrics["baseline_roc_auc"] + 0.02
     assert metrics["brier"] < metrics["baseline_brier"]
 
     run_id = trained.result["run_id"]
@@ -55,16 +64,13 @@ def test_a_retry_answers_with_what_was_trained_and_trains_nothing(champions: Mac
     assert again.result["metrics"]["roc_auc"] > 0.5
 
 
-def test_features_are_the_same_twice_and_training_of_50_000_orders_is_fast(champions: Machine, datamart: Path) -> None:
+def test_features_are_the_same_twice(champions: Machine, datamart: Path) -> None:
     files = []
     for _ in range(2):
         made = champions.run(FEATURES, "twice", "--source", str(datamart))
         assert made.code == 0, made.complaint
         files.append(Path(made.result["features"]).read_bytes())
     assert files[0] == files[1]
-    began = time.monotonic()
-    assert champions.run(TRAINING, "twice").code == 0
-    assert time.monotonic() - began < TRAINING_SECONDS
 
 
 def test_no_feature_knows_what_comes_after_the_cutoff(champions: Machine, datamart: Path, tmp_path: Path) -> None:
@@ -144,22 +150,38 @@ def test_features_of_another_schema_are_refused(champions: Machine, datamart: Pa
 
 def test_a_registry_that_is_down_is_named_and_worth_another_try(champions: Machine, datamart: Path) -> None:
     assert champions.run(FEATURES, "down", "--source", str(datamart)).code == 0
-    ended = champions.run(TRAINING, "down", MLFLOW_TRACKING_URI="http://127.0.0.1:9")
-    assert ended.code == os.EX_UNAVAILABLE, ended.complaint
-    assert "MLflow at http://127.0.0.1:9 does not answer" in ended.complaint
-    assert "Traceback" not in ended.complaint
+    away = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}
+    ended = [champions.run(module, "down", **away) for module in (TRAINING, PROMOTION, BATCH, DRIFT)]
+    ended += [champions.check(check, "down", **away) for check in ("fairness", "robustness")]
+    for one in ended:
+        assert one.code == os.EX_UNAVAILABLE, one.complaint
+        assert "error: MLflow at http://127.0.0.1:9 does not answer" in one.complaint
+        assert "Traceback" not in one.complaint
+
+
+def test_a_training_that_is_killed_leaves_nothing_and_a_further_try_trains(champions: Machine, datamart: Path) -> None:
+    assert champions.run(FEATURES, "killed", "--source", str(datamart)).code == 0
+    with overridden(champions, documented_settings("some ten minutes")):
+        training = champions.start("-m", TRAINING, *names("killed"))
+        try:
+            assert training.stdout
+            assert "Fitting" in training.stdout.readline()
+            training.kill()
+            assert training.wait() == -signal.SIGKILL
+        finally:
+            end(training)
+    refused = champions.run(PROMOTION, "killed")
+    assert (refused.code, "has trained no version" in refused.complaint) == (os.EX_NOINPUT, True)
+    again = champions.run(TRAINING, "killed")
+    assert (again.code, again.result["trained"]) == (0, True), again.complaint
 
 
 def test_a_parameter_that_no_model_takes_is_the_configurations_fault(champions: Machine, datamart: Path) -> None:
     assert champions.run(FEATURES, "crash", "--source", str(datamart)).code == 0
-    overrides = champions.state / "overrides.yaml"
-    overrides.write_text("projects: {churn: {model: {parameters: {C: -1}}}}")
-    try:
+    with overridden(champions, documented_settings("A training that fails")):
         ended = champions.run(TRAINING, "crash")
-    finally:
-        overrides.unlink()
     assert ended.code == os.EX_CONFIG, ended.complaint
-    assert "cannot be trained" in ended.complaint
+    assert "No model can be trained with" in ended.complaint
 
 
 def test_a_model_that_does_not_beat_the_baseline_is_kept_and_never_promoted(own: Machine, datamart: Path) -> None:
@@ -182,11 +204,10 @@ def test_a_second_run_of_a_project_waits_and_a_killed_one_holds_nobody_up(champi
         "time.sleep(600)"
     )
     first = champions.start("-c", hold)
-    names = ("--project", "churn", "--environment", "dev", "--run-id", "two")
     try:
         assert first.stdout
         assert first.stdout.readline() == "held\n"
-        second = champions.start("-m", FEATURES, *names, "--source", str(datamart))
+        second = champions.start("-m", FEATURES, *names("two"), "--source", str(datamart))
         try:
             assert second.stdout
             assert "Another run of churn in dev is at work" in second.stdout.readline()

@@ -1,8 +1,9 @@
 """Configuration: what a project's model is made of, and how good it has to be, by environment.
 
 `config/base.yaml` describes the projects; `config/<environment>/model_config.yaml` says what differs there; a file
-`overrides.yaml` in the state directory, if there is one, what differs on this machine until it is removed. Where the
-machine keeps its state and finds its services comes from the environment, as README.md lists it.
+`overrides.yaml` in the state directory, if there is one, what differs on this machine until it is removed. Null takes
+away what a file before it has set. Where the machine keeps its state and finds its services comes from the environment,
+as README.md lists it.
 """
 
 import os
@@ -43,24 +44,33 @@ class Features(_Section):
     query: str
     parameters: dict[str, int] = {}
     columns: dict[str, Bounds]
-    group: str
+
+
+class Sampling(_Section):
+    """The shares of a group's rows, by outcome, from which a model learns; the others are left out by chance."""
+
+    positive: float = Field(1, gt=0, le=1)
+    negative: float = Field(1, gt=0, le=1)
 
 
 class Model(_Section):
-    """The estimator and how it is calibrated."""
+    """The trees' parameters, how they are calibrated, and for which groups they do not learn from all rows."""
 
-    kind: Literal["logistic_regression", "gradient_boosting"]
     parameters: dict[str, Any] = {}
     calibration: Literal["sigmoid", "isotonic"]
     folds: int = Field(ge=2)
     baseline: str
     decision: float = Field(gt=0, lt=1)
     test_share: float = Field(gt=0, lt=1)
+    sampling: dict[str, Sampling] = {}
     seed: int
 
 
 class Quality(_Section):
-    """What a model has to reach on the test set before anything else is looked at."""
+    """What a model has to reach on the test set before anything else is looked at.
+
+    The calibration error may exceed its limit by what chance explains.
+    """
 
     rows: int
     gain_over_baseline: float
@@ -175,6 +185,8 @@ def _read(path: Path) -> dict[str, Any]:
 def _merged(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
     both = {**lower, **upper}
     for name, value in upper.items():
-        if isinstance(value, dict) and isinstance(lower.get(name), dict):
+        if value is None:
+            del both[name]
+        elif isinstance(value, dict) and isinstance(lower.get(name), dict):
             both[name] = _merged(lower[name], value)
     return both

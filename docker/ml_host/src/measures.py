@@ -25,10 +25,23 @@ def quality(labels: Flags, scores: Vector) -> dict[str, float]:
 
 def calibration_error(labels: Flags, scores: Vector) -> float:
     """Return the mean distance between score and outcome over ten bins of as many rows each."""
-    order = np.argsort(scores, kind="stable")
-    bins = [part for part in np.array_split(order, BINS) if len(part)]
+    bins = _bins(scores)
     distances = [abs(scores[part].mean() - labels[part].mean()) * len(part) for part in bins]
     return float(sum(distances) / len(labels))
+
+
+def calibration_chance(scores: Vector) -> float:
+    """Return the calibration error to be expected of these scores if they were the true probabilities.
+
+    A bin's mean outcome is then distributed normally around its mean score, hence the mean distance of sqrt(2 / pi)
+    standard errors.
+    """
+    deviations = [np.sqrt((scores[part] * (1 - scores[part])).sum()) for part in _bins(scores)]
+    return float(np.sqrt(2 / np.pi) * sum(deviations) / len(scores))
+
+
+def _bins(scores: Vector) -> list[npt.NDArray[np.intp]]:
+    return [part for part in np.array_split(np.argsort(scores, kind="stable"), BINS) if len(part)]
 
 
 def spread(values: Vector) -> dict[str, list[float]]:

@@ -74,7 +74,7 @@ class Registry:
             return cast("Classifier", mlflow.sklearn.load_model(f"models:/{self.name}/{version.version}"))
 
     def reference(self, version: ModelVersion) -> dict[str, Any]:
-        """Return how features and scores were spread when a version was trained."""
+        """Return how features, in the model's order, and scores were spread when a version was trained."""
         with answering(), TemporaryDirectory() as folder:
             path = self._client.download_artifacts(str(version.run_id), REFERENCE, folder)
             return mlflow.artifacts.load_dict(path)

@@ -3,8 +3,9 @@
     python sshd/host.py keys FOLDER
     python sshd/host.py serve FOLDER --port 2222
 
-`keys` makes what is missing: `host_key` (with `.pub`, which clients pin), and `client_key` (with `.pub`) with which the
-scheduler logs in, and the `authorized_keys` that let it. `serve` runs sshd as the user who calls it; commands get of
+`keys` makes what is missing: `host_key` (with `.pub`, which clients pin), `client_key` (with `.pub`) with which the
+scheduler logs in, the `authorized_keys` that let it, and `jobs_token`, which the inference API wants to be shown before
+it starts jobs. `serve` runs sshd as the user who calls it; commands get of
 this process's environment what README.md lists. Needs OpenSSH's `sshd` and `ssh-keygen`, and nothing besides Python.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import sys
@@ -42,6 +44,10 @@ def make_keys(folder: Path) -> None:
     if not authorized.exists():
         authorized.write_text((folder / "client_key.pub").read_text(encoding="utf-8"), encoding="utf-8")
         authorized.chmod(0o600)
+    token = folder / "jobs_token"
+    if not token.exists():
+        token.touch(mode=0o600)
+        token.write_text(f"{secrets.token_urlsafe(32)}\n", encoding="utf-8")
 
 
 def write_configuration(folder: Path, listen: str, port: int) -> Path:

@@ -6,8 +6,9 @@
 |---|---|
 | `POST /v1/PROJECT/score` | of one row `{"id": …, FEATURE: …}`: its score, the decision and the version that gave it |
 | `POST /v1/PROJECT/scores` | of a list of up to 10,000 such rows |
-| `GET /health` | 200 if every project with a champion can score, 503 while there is none at all |
+| `GET /health` | 200 as long as it serves, and each project's version that scores; null: nobody was promoted yet |
 | `GET /metrics` | Prometheus's metrics |
+| `/jobs/…` | stages of a run, as src/jobs/routes.py says; only where MLOPS_JOBS_TOKEN_FILE names a file with a token |
 
 A request that is not as agreed gets 422 and the reasons, a larger one than 8 MB 413, one for a project without a
 champion 503.
@@ -17,21 +18,28 @@ import argparse
 import asyncio
 import json
 import logging
+import os
+import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import ValidationError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from threadpoolctl import threadpool_limits
 
 from src.configuration import ENVIRONMENTS, load_projects
+from src.failures import ConfigurationWrong
 from src.inference.champion import Champion, Seat
 from src.inference.metrics import Metrics
 from src.inference.requests import MOST_BYTES, Shape
+from src.jobs.job import Jobs
+from src.jobs.routes import create_router, read_token
 
 FOLLOW_SECONDS = 2.0
 # Of what is wrong with a request: who sends a thousand bad rows does not need a thousand reasons.
@@ -45,7 +53,7 @@ class _TooLargeError(Exception):
 def create_app(environment: str, follow_seconds: float = FOLLOW_SECONDS) -> FastAPI:
     """Return the application, with a route for each project of the configuration."""
     seats = {name: Seat(name, settings) for name, settings in load_projects(environment).items()}
-    metrics = Metrics(seats)
+    metrics, jobs = Metrics(seats), Jobs()
 
     @asynccontextmanager
     async def following(_app: FastAPI) -> AsyncIterator[None]:
@@ -53,21 +61,24 @@ def create_app(environment: str, follow_seconds: float = FOLLOW_SECONDS) -> Fast
         yield
         for task in tasks:
             task.cancel()
+        await jobs.end_all()
 
     app = FastAPI(title="Inference API", version=environment, lifespan=following)
     app.add_middleware(_Measured, metrics=metrics)
     for project, seat in seats.items():
         _add_routes(app, project, seat, metrics)
+    if token_file := os.environ.get("MLOPS_JOBS_TOKEN_FILE"):
+        app.include_router(create_router(jobs, seats, read_token(token_file)))
 
     @app.get("/health")
     async def health() -> Response:
         champions = {name: seat.champion.version if seat.champion else None for name, seat in seats.items()}
         errors = {name: seat.error for name, seat in seats.items() if seat.error}
-        ready = any(champions.values())
-        return _json(
-            {"status": "ok" if ready else "no champion", "champions": champions, "registry": errors or "ok"},
-            200 if ready else 503,
-        )
+        return _json({"status": "ok", "champions": champions, "registry": errors or "ok"})
+
+    @app.exception_handler(RequestValidationError)
+    async def refuse(_request: Request, error: RequestValidationError) -> Response:
+        return _refusal(error.errors())
 
     @app.get("/metrics")
     async def show_metrics() -> Response:
@@ -134,9 +145,13 @@ async def _body(request: Request) -> bytes | None:
 
 def _invalid(metrics: Metrics, error: ValidationError) -> Response:
     metrics.errors.labels("invalid").inc()
+    return _refusal(error.errors(include_url=False, include_input=False, include_context=False))
+
+
+def _refusal(reasons: Sequence[Mapping[str, Any]]) -> Response:
     # Never what was sent: it may be what cannot be written as JSON, or of megabytes.
-    reasons = error.errors(include_url=False, include_input=False, include_context=False)[:MOST_REASONS]
-    return _json({"detail": [{"at": list(reason["loc"]), "message": reason["msg"]} for reason in reasons]}, 422)
+    detail = [{"at": list(reason["loc"]), "message": reason["msg"]} for reason in reasons[:MOST_REASONS]]
+    return _json({"detail": detail}, 422)
 
 
 def _nobody(metrics: Metrics, project: str, seat: Seat) -> Response:
@@ -192,7 +207,13 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    app = create_app(arguments.environment)
+    try:
+        app = create_app(arguments.environment)
+    except ConfigurationWrong as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    # To share the work on one row costs more than to do it. Batches are scored in other threads, which keep theirs.
+    threadpool_limits(1, user_api="openmp")
     uvicorn.run(app, host=arguments.host, port=arguments.port, access_log=False, log_level="warning")
 
 

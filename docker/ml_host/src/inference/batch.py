@@ -35,7 +35,7 @@ def score_all(run: Run, _arguments: argparse.Namespace) -> dict[str, Any]:
     champion = registry.version_by_alias(CHAMPION)
     if champion is None:
         raise InputMissing(f"There is no champion of {registry.name}. Promote a version first.")
-    rows = FeatureFile(run).unlabelled()
+    rows = FeatureFile(run, tuple(registry.reference(champion)["features"])).unlabelled()
     scores = registry.load(champion).predict_proba(rows.values)[:, 1]
     table = pa.table(
         {

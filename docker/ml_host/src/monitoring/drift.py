@@ -29,8 +29,9 @@ def measure(run: Run, _arguments: argparse.Namespace) -> dict[str, Any]:
     champion = registry.version_by_alias(CHAMPION)
     if champion is None:
         raise InputMissing(f"There is no champion of {registry.name}. Promote a version first.")
-    features = FeatureFile(run)
-    now, model, reference = features.unlabelled(), registry.load(champion), registry.reference(champion)
+    model, reference = registry.load(champion), registry.reference(champion)
+    features = FeatureFile(run, tuple(reference["features"]))
+    now = features.unlabelled()
     psi = {
         name: measures.psi_of(reference["features"][name], now.values[:, place])
         for place, name in enumerate(features.columns)
@@ -54,7 +55,7 @@ def measure(run: Run, _arguments: argparse.Namespace) -> dict[str, Any]:
 def _distances(run: Run, trained_in: str, features: FeatureFile) -> dict[str, float]:
     """Return the distance of each feature to the champion's training set; nothing if that is not kept any more."""
     try:
-        then = FeatureFile(make_run(run.project, run.environment, trained_in)).training().values
+        then = FeatureFile(make_run(run.project, run.environment, trained_in), features.columns).training().values
     except (InputMissing, DataUnusable):
         return {}
     now = features.unlabelled().values

@@ -34,6 +34,7 @@ stayed AS (
 )
 SELECT
     past.customer_id AS id,
+    -- Whom the model must treat alike: the currency tells the country, the US or Brazil.
     past.currency AS "group",
     CAST(past.cutoff - past.last_day AS DOUBLE) AS recency_days,
     CAST(past.cutoff - past.first_day AS DOUBLE) AS tenure_days,
@@ -45,6 +46,8 @@ SELECT
     -- Against the customer's own rhythm: how many of their usual pauses this one lasts.
     CAST(past.cutoff - past.last_day AS DOUBLE)
         / ((past.last_day - past.first_day + $lookback_days / 4) / past.orders) AS pauses_missed,
+    -- No feature in any environment: it is here to show what a model does that can tell the groups apart.
+    CAST(past.currency = 'BRL' AS DOUBLE) AS pays_in_brl,
     CASE WHEN past.labelled THEN stayed.customer_id IS NULL END AS label
 FROM past
 LEFT JOIN stayed USING (customer_id)

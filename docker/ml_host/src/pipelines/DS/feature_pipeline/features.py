@@ -1,5 +1,6 @@
 """Features of one run: the file that the feature pipeline leaves, and its rows for training, for tests and to score."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,9 @@ class Rows:
 
 
 class FeatureFile:
-    """The features of a run, checked against the configuration when it is opened.
+    """The features of a run: those of the configuration, or `columns`, checked when it is opened.
+
+    The file may hold others besides. A champion that was trained on other features than today's still finds its own.
 
     Raises:
         InputMissing: the feature pipeline has not run for this run.
@@ -38,7 +41,7 @@ class FeatureFile:
 
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, columns: Sequence[str] = ()) -> None:
         self.run = run
         self.path = run.folder / FILE
         if not self.path.exists():
@@ -46,13 +49,13 @@ class FeatureFile:
                 f"There are no features of run {run.run_id} of {run.project} in {run.environment} ({self.path}). "
                 "Run the feature pipeline of this run first."
             )
-        self.columns = tuple(run.settings.features.columns)
+        self.columns = tuple(columns or run.settings.features.columns)
         wanted = {"id": "VARCHAR", "group": "VARCHAR", **dict.fromkeys(self.columns, "DOUBLE"), "label": "BOOLEAN"}
         try:
             described = self._query("SELECT * FROM features LIMIT 0").description
         except duckdb.Error as error:
             raise DataUnusable(f"{self.path} cannot be read: {error}. Run the feature pipeline again.") from error
-        found = {name: str(kind) for name, kind, *_ in described}
+        found = {name: str(kind) for name, kind, *_ in described if name in wanted}
         if found != wanted:
             raise DataUnusable(
                 f"{self.path} was written for other features: {difference(found, wanted)}. Run the feature pipeline "
@@ -93,8 +96,7 @@ class FeatureFile:
 
 
 def difference(found: dict[str, str], wanted: dict[str, str]) -> str:
-    """Return what two sets of columns do not share, for a message."""
+    """Return how columns are not those that are wanted, for a message."""
     faults = [f"{name} is missing" for name in wanted if name not in found]
-    faults += [f"{name} is unknown" for name in found if name not in wanted]
     faults += [f"{name} is {found[name]}, not {kind}" for name, kind in wanted.items() if found.get(name, kind) != kind]
-    return "; ".join(faults) or "their order differs"
+    return "; ".join(faults)
