@@ -4,8 +4,11 @@
 PYTHON := .venv/bin/python
 LOCALSTACK := docker/localstack
 LOCALSTACK_PYTHON := $(LOCALSTACK)/.venv/bin/python
+ML_HOST := docker/ml_host
+ML_HOST_PYTHON := $(ML_HOST)/.venv/bin/python
 MONITORING := $(addprefix .tools/monitoring/bin/,prometheus promtool alertmanager amtool)
-READY := .venv/synchronized $(LOCALSTACK)/.venv/synchronized $(MONITORING)
+OPENSSH := $(addprefix .tools/openssh/bin/,sshd ssh-keygen)
+READY := .venv/synchronized $(LOCALSTACK)/.venv/synchronized $(ML_HOST)/.venv/synchronized $(MONITORING) $(OPENSSH)
 BROWSER := .tools/browser/chromium
 JUDGES := .tools/judges/built
 COMPOSE := .tools/docker/cli-plugins/docker-compose
@@ -15,10 +18,10 @@ LAB := @$(PYTHON) -m lab
 TRIVY_IMAGE := aquasec/trivy:0.72.0@sha256:cffe3f5161a47a6823fbd23d985795b3ed72a4c806da4c4df16266c02accdd6f
 TRIVY = docker run --rm --volume /var/run/docker.sock:/var/run/docker.sock $(TRIVY_IMAGE) image \
 	--scanners vuln --severity CRITICAL --ignore-unfixed --exit-code 1
-IMAGES = $(shell sed -nE 's/^(AIRFLOW|LOCALSTACK)_IMAGE=//p' .env.example)
+IMAGES = $(shell sed -nE 's/^(AIRFLOW|LOCALSTACK|ML_HOST)_IMAGE=//p' .env.example)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs test test-compose lint fmt lock secrets workflows scan check-dags deploy release-notes dashboards screenshots production bench clean
+.PHONY: help setup demo up down status logs incident heal gameday test test-compose test-incidents lint fmt lock secrets workflows scan check-dags deploy release-notes dashboards screenshots production bench clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,20 +43,35 @@ status: $(READY) ## show what runs, how it is and how much memory it takes
 logs: $(READY) ## follow the log of one service: NAME=scheduler; without NAME, list the names
 	$(LAB) logs $(NAME)
 
-test: lint $(JUDGES) $(BROWSER) ## run every check and test: the fast ones, then the alerts, then Athena's, then the whole lab
-	$(PYTHON) -m pytest tests --ignore=tests/alerting --ignore=tests/athena --ignore=tests/compose --ignore=tests/e2e --ignore=tests/ml_host --ignore=tests/production
+incident: .venv/synchronized ## break something on purpose: NAME=training-crash; without NAME, list what there is
+	$(LAB) incident $(NAME)
+
+heal: .venv/synchronized ## undo every incident, and wait until its alerts are resolved
+	$(LAB) heal
+
+gameday: .venv/synchronized ## cause a series of incidents, told at its end: the same SEED=7 plays the same one; MINUTES=60
+	$(LAB) gameday --seed $(or $(SEED),$(error Which one? make gameday SEED=7)) $(if $(MINUTES),--minutes $(MINUTES))
+
+test: lint $(JUDGES) $(BROWSER) ## run every check and test: the fast ones, then alerts, Athena, the ML team's, then the whole lab
+	$(PYTHON) -m pytest tests --ignore=tests/alerting --ignore=tests/athena --ignore=tests/compose --ignore=tests/e2e --ignore=tests/incidents --ignore=tests/ml_host --ignore=tests/production
 	$(PYTHON) -m pytest tests/alerting tests/production
 	$(LOCALSTACK_PYTHON) -m pytest tests/athena
+	$(ML_HOST_PYTHON) -m pytest tests/ml_host
 	$(PYTHON) -m pytest tests/e2e
 
 test-compose: $(READY) $(JUDGES) $(DOCKER_PLUGINS) ## build and run the lab in containers, on an engine of its own where none runs
 	$(PYTHON) -m pytest tests/compose
 
+test-incidents: $(READY) ## cause and heal every incident in a lab of its own; 25 minutes at most
+	$(PYTHON) -m pytest tests/incidents
+
 lint: $(READY) $(DOCKER_PLUGINS) ## check style and types, and that metrics, rules, alerts and dashboards fit together
 	$(PYTHON) -m ruff check
 	$(PYTHON) -m ruff format --check
-	$(PYTHON) -m mypy lab dags data grafana bench/dags production tests/alerting tests/lab tests/grafana tests/e2e tests/dags tests/data tests/production tests/compose
+	$(PYTHON) -m mypy lab dags data grafana bench/dags production tests/alerting tests/lab tests/grafana tests/e2e tests/dags tests/data tests/production tests/compose tests/incidents
 	$(LOCALSTACK_PYTHON) -m mypy $(LOCALSTACK)/localstack_athena tests/athena bench --exclude bench/dags
+	$(ML_HOST_PYTHON) -m mypy tests/ml_host
+	cd $(ML_HOST) && .venv/bin/python -m mypy src sshd tests
 	$(PYTHON) -m lab.lint
 	$(COMPOSE) --env-file /dev/null config --quiet
 	$(COMPOSE) --env-file /dev/null --file docker-compose.yml --file docker-compose.celery.yml config --quiet
@@ -67,6 +85,8 @@ lock: $(READY) ## compile the lock files anew, after a change of pyproject.toml
 	@$(call compile,.,requirements.runtime.lock)
 	@$(call compile,$(LOCALSTACK),requirements.lock)
 	@$(call compile,$(LOCALSTACK),requirements.runtime.lock)
+	@$(call compile,$(ML_HOST),requirements.lock)
+	@$(call compile,$(ML_HOST),requirements.runtime.lock)
 
 secrets: $(JUDGES) ## look for secrets in what is staged and in every commit
 	.tools/judges/gitleaks git --no-banner --no-color --redact --verbose --staged
@@ -75,7 +95,7 @@ secrets: $(JUDGES) ## look for secrets in what is staged and in every commit
 workflows: $(JUDGES) ## check the workflows of .github
 	.tools/judges/actionlint
 
-scan: $(DOCKER_PLUGINS) ## build both images and look for critical vulnerabilities that have a remedy; with Docker
+scan: $(DOCKER_PLUGINS) ## build the images and look for critical vulnerabilities that have a remedy; with Docker
 	DOCKER_CONFIG=$(CURDIR)/.tools/docker docker compose build
 	$(foreach image,$(IMAGES),$(TRIVY) $(image) &&) true
 
@@ -113,9 +133,15 @@ compile = cd $(1) && sed -n '2s/^. *//p' $(2) | PATH="$(CURDIR)/.venv/bin:$$PATH
 $(LOCALSTACK)/.venv/synchronized: $(LOCALSTACK)/requirements.lock $(LOCALSTACK)/pyproject.toml
 	@python3 -I lab/bootstrap.py localstack
 
+$(ML_HOST)/.venv/synchronized: $(ML_HOST)/requirements.lock
+	@python3 -I lab/bootstrap.py ml_host
+
 # A program that has gone from PATH leaves a link without a target, which counts as missing.
 $(MONITORING): | .venv/synchronized
 	@$(PYTHON) -m lab.monitoring_programs
+
+$(OPENSSH): | .venv/synchronized
+	@$(PYTHON) -m lab.openssh
 
 $(JUDGES): $(wildcard tests/judges/*/go.mod tests/judges/*/go.sum) lab/judges.py | .venv/synchronized
 	@$(PYTHON) -m lab.judges

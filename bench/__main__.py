@@ -8,7 +8,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from bench import failures, fleet, statsd
+from bench import containers, failures, fleet, ml_host, statsd
 from bench.athena import Athena, measure
 from bench.figure import Figure, seconds
 from bench.lab_copy import LabCopy
@@ -51,9 +51,13 @@ def _figures(lab: LabCopy, folder: Path) -> list[Figure]:
         _say("simulating two hundred DAGs, some five minutes")
         figures += fleet.measure(settings)
     _say("flooding the StatsD exporters")
+    figures += statsd.measure()
+    _say("training and scoring on a machine of the ML team's")
+    figures += ml_host.measure(folder / "ml_host")
+    _say("building the images, and starting the lab in containers")
+    figures += containers.measure()
     return [
         *figures,
-        *statsd.measure(),
         Figure("make up, from nothing to healthy", f"{up:.0f} s", "", "", "35 s"),
         Figure("make demo, with make up", f"{up + demo:.0f} s", "", "", "90 s"),
         Figure("memory at rest (PSS)", f"{rest} MB", "", "", "1600 MB"),

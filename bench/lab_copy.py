@@ -9,7 +9,7 @@ from pathlib import Path
 from lab.settings import REPOSITORY, free_ports
 
 _COPIED = ("alerting", "dags", "data", "docker", "grafana", "lab", "prometheus")
-_LINKED = (".venv", ".tools", "docker/localstack/.venv")
+_LINKED = (".venv", ".tools", "docker/localstack/.venv", "docker/ml_host/.venv")
 
 
 class LabCopy:

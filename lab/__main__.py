@@ -6,6 +6,8 @@ import sys
 
 from lab import demo, lifecycle, logs, processes, status
 from lab.errors import LabError
+from lab.incidents import commands as incidents
+from lab.incidents import gameday
 from lab.progress import Progress
 from lab.settings import Settings, load_settings
 
@@ -38,11 +40,26 @@ def _run(arguments: argparse.Namespace, settings: Settings) -> int:
             lifecycle.down(lab, Progress())
         case "clean":
             lifecycle.clean(lab, Progress())
+            incidents.forget()
         case "status":
             return status.show(lab, Progress())
         case "logs":
             logs.show(settings.state_dir, arguments.name)
+        case _:
+            _break_and_heal(arguments, settings)
     return 0
+
+
+def _break_and_heal(arguments: argparse.Namespace, settings: Settings) -> None:
+    match arguments.command:
+        case "incident" if arguments.name:
+            incidents.tell(settings, incidents.cause(settings, arguments.name, Progress()), Progress())
+        case "incident":
+            incidents.show(settings, Progress())
+        case "heal":
+            incidents.tell_healed(incidents.heal(settings, Progress()), Progress())
+        case "gameday":
+            gameday.play(settings, arguments.seed, arguments.minutes, Progress())
 
 
 def _parse() -> argparse.Namespace:
@@ -56,6 +73,12 @@ def _parse() -> argparse.Namespace:
     commands.add_parser("status", help="what runs, how it is and what it weighs")
     log = commands.add_parser("logs", help="follow the log of one service")
     log.add_argument("name", nargs="?", default="", help="a service's name; without it, the names are listed")
+    incident = commands.add_parser("incident", help="break something on purpose, and tell which alerts must come of it")
+    incident.add_argument("name", nargs="?", default="", help="an incident's name; without it, they are listed")
+    commands.add_parser("heal", help="undo every incident, and wait until its alerts are resolved")
+    game = commands.add_parser("gameday", help="a series of incidents, which are told at its end")
+    game.add_argument("--seed", type=int, required=True, help="the same number plays the same series")
+    game.add_argument("--minutes", type=int, default=gameday.MINUTES, help="when the last one has begun (%(default)s)")
     return parser.parse_args()
 
 

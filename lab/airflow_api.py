@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
+from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -12,7 +13,11 @@ from lab.errors import LabError
 from lab.settings import Settings
 
 PARSE_SECONDS = 90
+SCHEDULE_SECONDS = 60
 POLL_SECONDS = 1.0
+# SQLite is locked for longer than Airflow waits where much is written on a busy machine. Nothing was done then.
+DATABASE_BUSY = '"Database error"'
+BUSY_TRIES = 5
 FINISHED = frozenset({"success", "failed"})
 
 
@@ -85,6 +90,47 @@ class AirflowApi:
         """Let the scheduler run the DAG."""
         self._call("PATCH", f"dags/{dag_id}", json={"is_paused": False})
 
+    def pause(self, dag_id: str) -> None:
+        """Let the scheduler start no more runs of the DAG."""
+        self._call("PATCH", f"dags/{dag_id}", json={"is_paused": True})
+
+    def is_paused(self, dag_id: str) -> bool:
+        """Whether the scheduler starts no runs of the DAG."""
+        return bool(self._call("GET", f"dags/{dag_id}")["is_paused"])
+
+    def clear(self, run: Run, task_id: str) -> None:
+        """End a task that runs, and have it done again, with all that comes after it."""
+        which = {"dag_run_id": run.run_id, "task_ids": [task_id], "include_downstream": True, "only_failed": False}
+        self._call("POST", f"dags/{run.dag_id}/clearTaskInstances", json={**which, "dry_run": False})
+
+    def has_succeeded(self, dag_id: str) -> bool:
+        """Whether a run of the DAG has ever succeeded. A DAG that there is not has not."""
+        return bool(self._runs({"dag_ids": [dag_id], "states": ["success"], "page_limit": 1}))
+
+    def unfinished(self) -> list[Run]:
+        """Return the runs of all DAGs that have not come to an end."""
+        return self._runs({"states": ["queued", "running"]})
+
+    def wait_for_consequence(self, run: Run, dag_id: str) -> Run:
+        """Return the run of another DAG that this run's assets started, as soon as there is one.
+
+        Raises:
+            LabError: none was started in time.
+
+        """
+        deadline = time.monotonic() + SCHEDULE_SECONDS
+        events = {"source_dag_id": run.dag_id, "source_run_id": run.run_id}
+        while time.monotonic() < deadline:
+            for event in self._call("GET", "assets/events", params=events)["asset_events"]:
+                for started in event["created_dagruns"]:
+                    if started["dag_id"] == dag_id:
+                        return Run(dag_id, started["run_id"], started["state"])
+            time.sleep(POLL_SECONDS)
+        raise LabError(
+            f"{run.dag_id} updated its assets, but no run of {dag_id} began within {SCHEDULE_SECONDS} s: "
+            "`make logs NAME=scheduler`."
+        )
+
     def refreshed(self, run: Run) -> Run:
         """Return the run as it is now."""
         return Run(run.dag_id, run.run_id, self._call("GET", _path(run))["state"])
@@ -114,6 +160,10 @@ class AirflowApi:
                 return str(message["event"])
         return "Its log names no error."
 
+    def _runs(self, wanted: dict[str, Any]) -> list[Run]:
+        found = self._call("POST", "dags/~/dagRuns/list", json=wanted)["dag_runs"]
+        return [Run(one["dag_id"], one["dag_run_id"], one["state"]) for one in found]
+
     def _task_order(self, dag_id: str) -> list[str]:
         order: TopologicalSorter[str] = TopologicalSorter()
         for task in self._call("GET", f"dags/{dag_id}/tasks")["tasks"]:
@@ -125,6 +175,11 @@ class AirflowApi:
     def _call(self, method: str, path: str, **request: Any) -> Any:
         try:
             response = self._client.request(method, path, **request)
+            for _ in range(BUSY_TRIES):
+                if response.status_code != HTTPStatus.INTERNAL_SERVER_ERROR or DATABASE_BUSY not in response.text:
+                    break
+                time.sleep(POLL_SECONDS)
+                response = self._client.request(method, path, **request)
         except httpx.HTTPError as error:
             raise LabError(
                 f"Airflow's API at {self.url} does not answer: {error}\n`make status` shows more."

@@ -12,6 +12,8 @@ from dotenv.main import resolve_variables
 from lab.settings import REPOSITORY, Settings
 
 OPTIONS = REPOSITORY / "lab" / "airflow.env"
+# Where lab/connections.py writes them, in the state directory.
+CONNECTIONS = Path("secrets", "connections.json")
 SECRETS = {
     "CORE__FERNET_KEY": "fernet_key",
     "API_AUTH__JWT_SECRET": "jwt_secret",
@@ -28,6 +30,7 @@ def build(settings: Settings) -> dict[str, str]:
     options = {
         "CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
         "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_password_file(settings)),
+        "SECRETS__BACKEND_KWARG__CONNECTIONS_FILE_PATH": str(settings.state_dir / CONNECTIONS),
         # Each secret comes from a file that only its owner may read, never from the environment itself.
         **{f"{option}_CMD": shlex.join(("cat", str(_secret_file(settings, name)))) for option, name in SECRETS.items()},
     }

@@ -1,7 +1,6 @@
 """AWS clients of the lab's own: boto3 on the local endpoint, whatever account a person is logged in to."""
 
-from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lab.settings import Settings
 
@@ -22,22 +21,6 @@ def s3_client(settings: Settings, seconds: float = REQUEST_SECONDS) -> "S3Client
 def athena_client(settings: Settings, seconds: float = REQUEST_SECONDS) -> "AthenaClient":
     """Return a client of the lab's Athena, which waits for an answer for so many seconds."""
     return _session(settings).client("athena", endpoint_url=settings.aws_endpoint_url, config=_direct(seconds))
-
-
-def bucket_exists(settings: Settings) -> bool:
-    """Whether the lab's bucket is there."""
-    with closing(s3_client(settings)) as s3:
-        return settings.bucket in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
-
-
-def make_bucket(settings: Settings) -> None:
-    """Create the lab's bucket in the lab's region."""
-    with closing(s3_client(settings)) as s3:
-        if settings.region == "us-east-1":  # the one region that S3 wants unnamed
-            s3.create_bucket(Bucket=settings.bucket)
-        else:
-            region: Any = settings.region  # the stubs take the regions that they know only
-            s3.create_bucket(Bucket=settings.bucket, CreateBucketConfiguration={"LocationConstraint": region})
 
 
 def _session(settings: Settings) -> "boto3.Session":

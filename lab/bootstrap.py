@@ -1,7 +1,7 @@
-"""Bootstrap: the two virtual environments, made from their lock files by uv, which is installed where it is missing.
+"""Bootstrap: the virtual environments, made from their lock files by uv, which is installed where it is missing.
 
 Runs before anything is installed, so it needs the standard library alone, and an older Python must still be able to
-read it and say what is wrong: `python3 -I lab/bootstrap.py airflow|localstack`.
+read it and say what is wrong: `python3 -I lab/bootstrap.py airflow|localstack|ml_host`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[1]
 TOOLS = REPOSITORY / ".tools"
 OLDEST, TOO_NEW = (3, 11), (3, 14)  # as in requires-python of pyproject.toml
-ENVIRONMENTS = {"airflow": REPOSITORY, "localstack": REPOSITORY / "docker" / "localstack"}
+ENVIRONMENTS = {
+    "airflow": REPOSITORY,
+    "localstack": REPOSITORY / "docker" / "localstack",
+    "ml_host": REPOSITORY / "docker" / "ml_host",
+}
 
 
 class SetupError(Exception):
@@ -49,7 +53,7 @@ def _synchronize(name: str, project: Path) -> None:
     # The few packages that come as source are built with the very setuptools of the lock, not with the newest.
     target = ("--python", venv / "bin" / "python", "--build-constraints", lock, "--compile-bytecode")
     _run(uv, "pip", "sync", "--require-hashes", *target, lock)
-    if project != REPOSITORY:
+    if name == "localstack":  # LocalStack finds the providers by the entry points of an installed package
         _run(uv, "pip", "install", "--no-deps", *target, "--editable", project)
     (venv / "synchronized").touch()
     print(f"Installed the packages of {name} in {time.monotonic() - began:.0f} s.", flush=True)

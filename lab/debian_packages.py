@@ -43,6 +43,11 @@ class Packages:
         options = ("--recurse", *(f"--no-{kind}" for kind in only_needed))
         return set(self._apt("apt-cache", "depends", *options, package).splitlines())
 
+    def missing(self, package: str) -> set[str]:
+        """Return the names of the packages that would be installed with one, itself among them if it is not yet."""
+        planned = self._apt("apt-get", "install", "--simulate", "--no-install-recommends", package).splitlines()
+        return {line.split()[1] for line in planned if line.startswith("Inst ")}
+
     def download(self, names: Iterable[str]) -> list[Path]:
         """Download packages; return their files."""
         folder = self.scratch / "packages"

@@ -1,5 +1,6 @@
 """Health: how a service proves that it is ready for use, not merely running."""
 
+import socket
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -8,6 +9,7 @@ from typing import Any, Protocol
 import httpx
 
 REQUEST_SECONDS = 5.0
+SSH_VERSION = b"SSH-2.0-"
 
 
 class HealthCheck(Protocol):
@@ -27,6 +29,26 @@ class HttpHealth:
         """See HealthCheck."""
         answer = _get(self.url)
         return answer if isinstance(answer, str) else None
+
+
+@dataclass(frozen=True)
+class SshHealth:
+    """Ready when the server says which version of SSH it speaks, which it does before anything is asked of it."""
+
+    host: str
+    port: int
+
+    def problem(self, since: float) -> str | None:  # noqa: ARG002 - an answer is proof enough here
+        """See HealthCheck."""
+        where = f"{self.host}:{self.port}"
+        try:
+            with socket.create_connection((self.host, self.port), timeout=REQUEST_SECONDS) as connection:
+                said = connection.recv(len(SSH_VERSION))
+        except TimeoutError:
+            return f"{where} does not answer within {REQUEST_SECONDS:.0f} s"
+        except OSError as error:
+            return f"{where} does not answer: {error}"
+        return None if said == SSH_VERSION else f"{where} does not speak SSH 2.0"
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ def up(lab: Lab, progress: Progress) -> None:
     supervisor = Supervisor(lab.state_dir)
     checks.check_commands(lab.services)
     checks.check_disk(lab.state_dir)
-    with _alone(lab.state_dir, progress):
+    with alone(lab.state_dir, progress):
         is_fresh = not supervisor.is_running()
         if is_fresh:
             _end_orphans(lab.state_dir, progress)
@@ -71,13 +71,13 @@ def up(lab: Lab, progress: Progress) -> None:
 
 def down(lab: Lab, progress: Progress) -> None:
     """End the supervisor and all that it started, and wait until that is done. Nothing else is touched."""
-    with _alone(lab.state_dir, progress):
+    with alone(lab.state_dir, progress):
         _down(lab.state_dir, progress)
 
 
 def clean(lab: Lab, progress: Progress) -> None:
     """End the lab and remove everything that it keeps."""
-    with _alone(lab.state_dir, progress):
+    with alone(lab.state_dir, progress):
         _down(lab.state_dir, progress)
         shutil.rmtree(lab.state_dir)
     progress.note(f"Removed {lab.state_dir}.")
@@ -102,7 +102,7 @@ def _end_orphans(state_dir: Path, progress: Progress) -> None:
 
 
 @contextmanager
-def _alone(state_dir: Path, progress: Progress) -> Iterator[None]:
+def alone(state_dir: Path, progress: Progress) -> Iterator[None]:
     """Hold the state directory's lock, so that two commands do not work against each other.
 
     The lock file also says that the directory is a lab's: `clean` must never remove anything else.

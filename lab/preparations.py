@@ -1,14 +1,16 @@
-"""Preparations: what is done once before, or beside, the services: database, monitoring's configuration, bucket."""
+"""Preparations: what is done once before, or beside, the services: database, keys, configuration, buckets."""
 
+import os
+import pwd
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from lab import airflow_environment, aws, monitoring_files, processes
+from lab import airflow_environment, buckets, connections, ml_host, monitoring_files, processes
 from lab.errors import LabError
 from lab.logs import log_file, tail
-from lab.services import CONFIGURATION, MIGRATION, PYTHON
+from lab.services import CONFIGURATION, KEYS, MIGRATION, PYTHON
 from lab.settings import Settings
 
 
@@ -32,16 +34,17 @@ def preparation_table(settings: Settings) -> tuple[Preparation, ...]:
     """Return all preparations of the lab."""
     return (
         Preparation(MIGRATION, run=lambda: _migrate(settings)),
+        Preparation(KEYS, run=lambda: _make_keys(settings)),
         Preparation(CONFIGURATION, run=lambda: monitoring_files.render(settings)),
-        Preparation("bucket", run=lambda: _make_bucket(settings), after=("localstack",)),
+        Preparation("buckets", run=lambda: buckets.prepare(settings), after=("localstack",)),
     )
 
 
-def _make_bucket(settings: Settings) -> str:
-    if aws.bucket_exists(settings):
-        return "found"
-    aws.make_bucket(settings)
-    return "created"
+def _make_keys(settings: Settings) -> str:
+    """Make the keys of the ML team's machine, and the connections that use them."""
+    ml_host.make_keys(settings)
+    connections.write(settings, ml_host.keys_folder(settings), login=pwd.getpwuid(os.getuid()).pw_name)
+    return "written"
 
 
 def _migrate(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""Probes: whether Airflow, LocalStack, S3 and Athena answer, asked every few seconds and told to Prometheus.
+"""Probes: whether Airflow, AWS's services and the ML team's answer, asked every few seconds and told to Prometheus.
 
     python -m lab.probes
 
@@ -19,7 +19,7 @@ from prometheus_client import Gauge, start_http_server
 
 from lab import aws, datamart
 from lab.errors import LabError
-from lab.health import AirflowHealth, HealthCheck, LocalStackHealth
+from lab.health import AirflowHealth, HealthCheck, HttpHealth, LocalStackHealth, SshHealth
 from lab.services import AWS_SERVICES
 from lab.settings import Settings, load_settings
 
@@ -55,6 +55,9 @@ def probe_table(settings: Settings) -> tuple[Probe, ...]:
         Probe("localstack", _healthy(LocalStackHealth(settings.aws_endpoint_url, AWS_SERVICES))),
         Probe("s3", lambda: s3.head_bucket(Bucket=settings.bucket)),
         Probe("athena", AthenaQuestion(athena, s3, settings.bucket)),
+        Probe("ml-host", _healthy(SshHealth(settings.hosts["ML_SSH_PORT"], settings.ml_ssh_port))),
+        Probe("mlflow", _healthy(HttpHealth(f"http://{settings.address('MLFLOW_PORT')}/health"))),
+        Probe("inference-api", _healthy(HttpHealth(f"http://{settings.address('ML_API_PORT')}/health"))),
     )
 
 

@@ -14,9 +14,9 @@ Protocol = Literal["tcp", "udp"]
 SOCKETS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 MARK = "LAB_PROCESS_OF"
 PROXY_BYPASS = ("127.0.0.1", "localhost")
-# A person's own AWS account, Airflow or Python set-up must neither break the lab nor be touched by it.
+# A person's own AWS account, Airflow, MLflow or Python set-up must neither break the lab nor be touched by it.
 NOT_INHERITED = ("AIRFLOW_HOME", "AIRFLOW_CONFIG", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
-NOT_INHERITED_PREFIXES = ("AWS_", "AIRFLOW__")
+NOT_INHERITED_PREFIXES = ("AWS_", "AIRFLOW__", "MLFLOW_")
 
 
 def clean_environment(inherited: Mapping[str, str]) -> dict[str, str]:
@@ -56,20 +56,40 @@ def service_environment(state_dir: Path) -> dict[str, str]:
 def marked(state_dir: Path) -> list[psutil.Process]:
     """Return every living process that was started for this state directory, however it was orphaned.
 
-    Airflow's workers hide their environment, and so their mark, from everybody but root: they are found by the session
-    that they share with the supervisor and the services.
+    Some hide their environment, and so their mark: Airflow's workers from everybody but root, sshd behind the title
+    that it gives itself. They are found by the session that they share with the supervisor and the services, or as
+    children of these.
     """
     found: list[psutil.Process] = []
-    hidden: list[psutil.Process] = []
+    others: list[psutil.Process] = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
-            try:
-                if process.environ().get(MARK) == str(state_dir) and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-            except psutil.AccessDenied:
-                hidden.append(process)
-    sessions = set(filter(None, map(_session, found)))
-    return found + [process for process in hidden if _session(process) in sessions]
+            if process.status() != psutil.STATUS_ZOMBIE:
+                (found if _mark(process) == str(state_dir) else others).append(process)
+    # Never a session that somebody else leads: it may be a person's, in which a command of the lab is just starting.
+    led_by_others = {process.pid for process in others}
+    sessions = set(filter(None, map(_session, found))) - led_by_others
+    family = {process.pid for process in found} | {one.pid for one in others if _session(one) in sessions}
+    parents = _parents(others)
+    while children := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= children
+    return found + [process for process in others if process.pid in family]
+
+
+def _mark(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get(MARK)
+    except psutil.AccessDenied:
+        return None
+
+
+def _parents(of: Iterable[psutil.Process]) -> dict[int, int]:
+    """Return each process's parent, by its id."""
+    found = {}
+    for process in of:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found[process.pid] = process.ppid()
+    return found
 
 
 def _session(process: psutil.Process) -> int | None:

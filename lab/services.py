@@ -7,14 +7,15 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from lab import airflow_environment, grafana, monitoring_files, monitoring_programs
-from lab.health import AirflowHealth, HealthCheck, HttpHealth, LocalStackHealth
-from lab.settings import REPOSITORY, Settings
+from lab import airflow_environment, grafana, ml_host, monitoring_files, monitoring_programs
+from lab.health import AirflowHealth, HealthCheck, HttpHealth, LocalStackHealth, SshHealth
+from lab.settings import LOOPBACK, REPOSITORY, Settings
 
 PYTHON = REPOSITORY / ".venv" / "bin" / "python"
 LOCALSTACK_PYTHON = REPOSITORY / "docker" / "localstack" / ".venv" / "bin" / "python"
 MIGRATION = "migration"
 CONFIGURATION = "configuration"
+KEYS = "keys"
 STATSD_EXPORTER = "statsd-exporter"
 RETENTION = "168h"
 # Services run in the state directory; those of the lab's own are found here.
@@ -70,7 +71,7 @@ def service_table(settings: Settings) -> tuple[Service, ...]:
             port_setting="AIRFLOW_PORT" if port else "",
             address=settings.airflow_url if port else "",
             # Airflow sends its metrics without asking whether anybody listens: the first ones would be lost.
-            after=(MIGRATION, STATSD_EXPORTER),
+            after=(MIGRATION, KEYS, STATSD_EXPORTER),
         )
 
     return (
@@ -88,7 +89,55 @@ def service_table(settings: Settings) -> tuple[Service, ...]:
         airflow_service("scheduler", "--skip-serve-logs", component="scheduler"),
         airflow_service("dag-processor", component="dag_processor"),
         airflow_service("triggerer", "--skip-serve-logs", component="triggerer"),
+        *_ml_host(settings),
         *_monitoring(settings),
+    )
+
+
+def _ml_host(settings: Settings) -> tuple[Service, ...]:
+    """Return the services of the ML team's machine."""
+    folder = ml_host.state_folder(settings)
+    store = folder / "mlflow"
+    return (
+        Service(
+            name="ml-host",
+            command=(
+                *(str(ml_host.PYTHON), str(ml_host.SSH_SCRIPT), "serve", str(ml_host.keys_folder(settings))),
+                *("--port", str(settings.ml_ssh_port)),
+            ),
+            environment=ml_host.environment(settings),
+            health=SshHealth(LOOPBACK, settings.ml_ssh_port),
+            port=settings.ml_ssh_port,
+            port_setting="ML_SSH_PORT",
+            after=(KEYS,),
+        ),
+        Service(
+            name="mlflow",
+            command=(
+                *(str(ml_host.PYTHON), "-m", "src.tracking_server", "--port", str(settings.mlflow_port)),
+                *("--store", f"sqlite:///{store / 'mlflow.db'}", "--artifacts", str(store / "artifacts")),
+            ),
+            environment=ml_host.environment(settings),
+            health=HttpHealth(f"{settings.mlflow_url}/health"),
+            start_seconds=180,  # the first time it makes its tables, one small transaction after another
+            port=settings.mlflow_port,
+            port_setting="MLFLOW_PORT",
+            address=settings.mlflow_url,
+            after=(KEYS,),
+        ),
+        Service(
+            name="inference-api",
+            command=(
+                *(str(ml_host.PYTHON), "-m", "src.inference.api", "--environment", "dev"),
+                *("--port", str(settings.ml_api_port)),
+            ),
+            environment=ml_host.environment(settings),
+            health=HttpHealth(f"{settings.ml_api_url}/health"),
+            port=settings.ml_api_port,
+            port_setting="ML_API_PORT",
+            address=settings.ml_api_url,
+            after=("mlflow",),
+        ),
     )
 
 
@@ -164,9 +213,11 @@ def _monitoring(settings: Settings) -> tuple[Service, ...]:
             command=(
                 *(str(PYTHON), "-m", "lab.inbox", str(settings.state_dir / "inbox")),
                 *("--smtp-port", str(settings.inbox_smtp_port), "--http-port", str(settings.inbox_port)),
-                *("--runbooks", str(monitoring_files.RUNBOOKS)),
+                *("--runbooks", str(monitoring_files.RUNBOOKS), "--lab", str(settings.state_dir)),
+                *("--alertmanager", settings.alertmanager_url, "--prometheus", settings.prometheus_url),
             ),
-            environment=MODULES,
+            # All settings: it runs the lab's commands.
+            environment=dict(settings.environment) | MODULES,
             health=HttpHealth(f"{settings.inbox_url}/-/healthy"),
             port=settings.inbox_port,
             port_setting="INBOX_PORT",

@@ -40,9 +40,14 @@ class Settings:
     inbox_smtp_port: int
     inbox_port: int
     grafana_port: int
+    ml_ssh_port: int
+    mlflow_port: int
+    ml_api_port: int
     flower_port: int
     region: str
     bucket: str
+    processed_bucket: str
+    ml_artifacts_bucket: str
     orders_csv: Path
     environment: Mapping[str, str]
     hosts: Mapping[str, str]
@@ -81,6 +86,16 @@ class Settings:
     def grafana_url(self) -> str:
         """Where Grafana, or the lab's viewer in its place, shows the dashboards."""
         return f"http://127.0.0.1:{self.grafana_port}"
+
+    @property
+    def mlflow_url(self) -> str:
+        """Where MLflow's pages and API answer."""
+        return f"http://127.0.0.1:{self.mlflow_port}"
+
+    @property
+    def ml_api_url(self) -> str:
+        """Where the inference API answers."""
+        return f"http://127.0.0.1:{self.ml_api_port}"
 
 
 def load_settings(repository: Path = REPOSITORY) -> Settings:
@@ -125,9 +140,14 @@ def load_settings(repository: Path = REPOSITORY) -> Settings:
         inbox_smtp_port=_port(values, "INBOX_SMTP_PORT"),
         inbox_port=_port(values, "INBOX_PORT"),
         grafana_port=_port(values, "GRAFANA_PORT"),
+        ml_ssh_port=_port(values, "ML_SSH_PORT"),
+        mlflow_port=_port(values, "MLFLOW_PORT"),
+        ml_api_port=_port(values, "ML_API_PORT"),
         flower_port=_port(values, "FLOWER_PORT"),
         region=_filled(values, "AWS_DEFAULT_REGION"),
         bucket=_filled(values, "AIRFLOW_VAR_DATA_LAB_BUCKET"),
+        processed_bucket=_filled(values, "AIRFLOW_VAR_S3_PROCESSED_BUCKET"),
+        ml_artifacts_bucket=_filled(values, "AIRFLOW_VAR_S3_ML_ARTIFACTS_BUCKET"),
         orders_csv=Path(environment["AIRFLOW_VAR_ORDERS_CSV"]),
         environment=environment,
         hosts=hosts,
