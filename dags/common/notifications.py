@@ -1,7 +1,8 @@
-"""Notifications of a failed task: the same facts by e-mail and to a Slack webhook.
+"""Notifications: of a failed task, the same facts by e-mail and to a Slack webhook; of anything else, to Slack alone.
 
-A DAG that wants them sets `on_failure_callback` to `notify_failure` in its `default_args`. Where they go is read when a
-task has failed, never while a DAG file is parsed:
+A DAG that wants the former sets `on_failure_callback` in its `default_args`: to `notify_failure`, or to `keep_failure`
+if its last task tells how the run went as a whole. Where messages go is read when there is something to say, never
+while a DAG file is parsed:
 
 | what | where from |
 |---|---|
@@ -11,8 +12,8 @@ task has failed, never while a DAG file is parsed:
 """
 
 import logging
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseNotifier, Context
@@ -34,6 +35,9 @@ MAIL = """
 """
 
 FACTS = ("DAG", "Task", "Logical date", "Try", "Run")
+LOST = "Airflow lost the task's process: ended from outside, or out of memory."
+# The key under which a task that failed leaves word for the one that reports.
+KEPT = "failure"
 SLACK = {
     "username": "Airflow",
     "attachments": [
@@ -51,6 +55,25 @@ SLACK = {
         }
     ],
 }
+
+NEWS = {
+    "username": "Airflow",
+    "attachments": [
+        {
+            "color": "{{ for_slack.color }}",
+            "fallback": "{{ for_slack.title }}",
+            "title": "{{ for_slack.title }}",
+            "title_link": "{{ news.link }}",
+            "text": "{{ for_slack.text }}",
+            "fields": [
+                {"title": "DAG", "value": "{{ for_slack.dag_id }}", "short": True},
+                {"title": "Run", "value": "{{ for_slack.run_id }}", "short": False},
+            ],
+        }
+    ],
+}
+
+T = TypeVar("T", "Failure", "News")
 
 log = logging.getLogger(__name__)
 
@@ -73,31 +96,74 @@ class Failure:
         return dict(zip(FACTS, (self.dag_id, self.task_id, self.logical_date, self.tries, self.run_id), strict=True))
 
 
+@dataclass(frozen=True)
+class News:
+    """What there is to tell of a run that is no failure, as text."""
+
+    dag_id: str
+    run_id: str
+    color: str
+    title: str
+    text: str
+    link: str
+
+
 def notify_failure(context: "Context") -> None:
-    """Tell people that a task has failed, for good: its retries, if any, are used up.
+    """Tell people that a task has failed, for good: its retries, if any, are used up."""
+    send_failure(context, _failure(context))
+
+
+def keep_failure(context: "Context") -> None:
+    """Keep what there is to know of a task that has failed for `kept_failure`."""
+    context["ti"].xcom_push(key=KEPT, value=asdict(_failure(context)))
+
+
+def kept_failure(context: "Context", task_id: str) -> Failure:
+    """Return what is known of a task of the same run that has failed."""
+    kept = context["ti"].xcom_pull(task_ids=task_id, key=KEPT)
+    # A task whose process was lost left no word.
+    return Failure(**kept) if kept else replace(_failure(context), task_id=task_id, reason=LOST)
+
+
+def send_failure(context: "Context", failure: Failure) -> None:
+    """Send a failure by mail and to Slack.
 
     Whatever keeps a message from being sent is logged; it neither hides the failure nor holds up the other message.
     """
-    failure = _failure(context)
-    # Slack has escapes of its own, and fewer of them than HTML.
-    for_slack = Failure(**{name: _slack_escaped(value) for name, value in asdict(failure).items()})
-    for notifier in _notifiers():
-        try:
-            notifier({**context, "failure": failure, "for_slack": for_slack})
-        except Exception:
-            channel = type(notifier).__name__
-            log.exception("%s could not report the failure of %s.%s", channel, failure.dag_id, failure.task_id)
-
-
-def _notifiers() -> "list[BaseNotifier]":
-    # Made anew for each failure: a notifier keeps what it rendered, and would send the first failure again.
-    from airflow.providers.http.notifications.http import HttpNotifier
     from airflow.providers.smtp.notifications.smtp import SmtpNotifier
 
-    return [
-        SmtpNotifier(to="{{ var.value.alert_email }}", subject=SUBJECT, html_content=MAIL),
-        HttpNotifier(http_conn_id="slack_webhook", json=SLACK, extra_options={"timeout": SECONDS}),
-    ]
+    mail = SmtpNotifier(to="{{ var.value.alert_email }}", subject=SUBJECT, html_content=MAIL)
+    known = {"failure": failure, "for_slack": _slack_escaped(failure)}
+    for notifier in (mail, _slack(SLACK)):
+        _send(notifier, {**context, **known}, f"the failure of {failure.dag_id}.{failure.task_id}")
+
+
+def send_news(context: "Context", title: str, text: str, *, good: bool) -> None:
+    """Send a short message to Slack; what keeps it from being sent is logged."""
+    task_instance = context["ti"]
+    news = News(
+        dag_id=task_instance.dag_id,
+        run_id=task_instance.run_id,
+        color="good" if good else "warning",
+        title=title,
+        text=text,
+        link=task_instance.log_url,
+    )
+    _send(_slack(NEWS), {**context, "news": news, "for_slack": _slack_escaped(news)}, title)
+
+
+def _send(notifier: "BaseNotifier", context: Any, what: str) -> None:
+    try:
+        notifier(context)
+    except Exception:
+        log.exception("%s could not report %s", type(notifier).__name__, what)
+
+
+def _slack(message: dict[str, Any]) -> "BaseNotifier":
+    # Made anew for each message: a notifier keeps what it rendered, and would send the first one again.
+    from airflow.providers.http.notifications.http import HttpNotifier
+
+    return HttpNotifier(http_conn_id="slack_webhook", json=message, extra_options={"timeout": SECONDS})
 
 
 def _failure(context: "Context") -> Failure:
@@ -107,7 +173,7 @@ def _failure(context: "Context") -> Failure:
     logical_date = context.get("logical_date")
     due = context["dag_run"].run_after
     # Airflow gives a text for some failures, and nothing where it lost the task's process.
-    error = context.get("exception") or "Airflow lost the task's process: ended from outside, or out of memory."
+    error = context.get("exception") or LOST
     reason = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error
     return Failure(
         dag_id=task_instance.dag_id,
@@ -120,5 +186,10 @@ def _failure(context: "Context") -> Failure:
     )
 
 
-def _slack_escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+def _slack_escaped(message: T) -> T:
+    # Slack has escapes of its own, and fewer of them than HTML.
+    escaped = {
+        name: value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+        for name, value in asdict(message).items()
+    }
+    return replace(message, **escaped)
