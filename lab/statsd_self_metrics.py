@@ -35,7 +35,8 @@ class SelfMetrics(Collector):
         yield _counter("tag_errors", "Tags left out: no name or no value.", counts.tag_errors)
         yield _by("events", "Samples taken in, by type.", ("type",), counts.events)
         yield _counter("events_unmapped", "Samples that no mapping matches.", counts.actions["unmapped"])
-        mapped = {action: counts.actions[action] for action in ("map", "drop")}
+        # Like the official one, without a 0 for what has not been yet.
+        mapped = {action: times for action in ("map", "drop") if (times := counts.actions[action])}
         yield _by("events_actions", "Samples that a mapping matches, by its action.", ("action",), mapped)
         yield _by("events_error", "Samples discarded, by reason.", ("reason",), counts.event_errors)
         yield _by(
@@ -54,7 +55,8 @@ class SelfMetrics(Collector):
             "statsd_exporter_metrics_total", "Metrics with different label names.", labels=["type"]
         )
         for type_ in get_args(Type):
-            types.add_metric([type_], self._registry.label_sets(type_))
+            if label_sets := self._registry.label_sets(type_):
+                types.add_metric([type_], label_sets)
         yield types
         yield _gauge("loaded_mappings", "Mappings in the mapping file.", self._mappings)
         yield _gauge("series", "Series held; a histogram is one.", len(self._registry))

@@ -9,6 +9,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 DEFAULTS = dotenv_values(Path(__file__).resolve().parents[2] / ".env.example", interpolate=False)
-AIRFLOW, PROMETHEUS, ALERTMANAGER, INBOX = (
-    f"http://127.0.0.1:{DEFAULTS[f'{program}_PORT']}" for program in ("AIRFLOW", "PROMETHEUS", "ALERTMANAGER", "INBOX")
+AIRFLOW, PROMETHEUS, ALERTMANAGER, INBOX, MLFLOW, INFERENCE = (
+    f"http://127.0.0.1:{DEFAULTS[f'{program}_PORT']}"
+    for program in ("AIRFLOW", "PROMETHEUS", "ALERTMANAGER", "INBOX", "MLFLOW", "ML_API")
 )

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from grafanalib import core
 from grafanalib._gen import DashboardEncoder
 
-from grafana.dashboards.addresses import AIRFLOW, ALERTMANAGER, INBOX, PROMETHEUS
+from grafana.dashboards.addresses import AIRFLOW, ALERTMANAGER, INBOX, MLFLOW, PROMETHEUS
 from grafana.dashboards.fields import BAD, WARNING, Json
 from grafana.dashboards.panels import DATA_SOURCE
 
@@ -100,7 +100,13 @@ def links() -> list[core.DashboardLink]:
     others = core.DashboardLink(
         type="dashboards", title="Dashboards", tags=[TAG], keepTime=True, includeVars=True, icon="dashboard"
     )
-    programs = {"Airflow": AIRFLOW, "Prometheus": PROMETHEUS, "Alertmanager": ALERTMANAGER, "Inbox": INBOX}
+    programs = {
+        "Airflow": AIRFLOW,
+        "MLflow": MLFLOW,
+        "Prometheus": PROMETHEUS,
+        "Alertmanager": ALERTMANAGER,
+        "Inbox": INBOX,
+    }
     return [
         others,
         *(

@@ -17,6 +17,8 @@ def steps(base: str, *more: tuple[float, str]) -> Steps:
 
 ALWAYS_PLAIN = steps(PLAIN)
 ZERO_IS_GOOD = steps(GOOD, (1, BAD))
+# The projects' limit of both measures, in the ML team's configuration.
+DRIFTED = steps(GOOD, (0.25, BAD))
 SUCCESS_RATE = steps(BAD, (0.9, WARNING), (0.99, GOOD))
 
 
@@ -73,6 +75,15 @@ class Field:
         ]
 
 
+TASK_STATES = mapping(
+    {
+        1: ("success", GOOD),
+        2: ("up for retry", WARNING),
+        3: ("failed", BAD),
+        4: ("waiting", "purple"),
+        5: ("running", BUSY),
+    }
+)
 UP = Field(mappings=mapping({1: ("up", GOOD), 0: ("down", BAD)}), steps=steps(BAD, (1, GOOD)))
 ENDED = Field(mappings=mapping({1: ("success", GOOD), 0: ("failed", BAD)}), steps=steps(BAD, (1, GOOD)))
 SECONDS = Field(unit="s")

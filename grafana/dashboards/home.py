@@ -1,6 +1,6 @@
 """Home: is the lab all right, what ran last, which alerts fire, and where is everything."""
 
-from grafana.dashboards.addresses import AIRFLOW, ALERTMANAGER, INBOX, PROMETHEUS
+from grafana.dashboards.addresses import AIRFLOW, ALERTMANAGER, INBOX, INFERENCE, MLFLOW, PROMETHEUS
 from grafana.dashboards.building import Line, Section, dashboard
 from grafana.dashboards.fields import (
     ANY_IS_BAD,
@@ -43,6 +43,23 @@ SERVICES = stat(
     "Whether what the pipelines use gives the right answer, as the lab's probes ask it every few seconds.",
     [Query('lab_probe_success{target!="airflow"}', "{{target}}")],
     UP,
+    named=True,
+)
+CHAMPIONS = stat(
+    "Champions",
+    "The version of each project's model that scores.",
+    [Query("max by (project) (inference_model_version)", "{{project}}")],
+    Field(
+        unit="none",
+        links=[
+            data_link(
+                "How it became it",
+                "/d/mlops?var-project=${__field.labels.project}&${__url_time_range}",
+                elsewhere=False,
+            )
+        ],
+        empty="No version has been promoted yet.",
+    ),
     named=True,
 )
 MONITORING = stat(
@@ -122,8 +139,9 @@ FIRING = table(
             "severity": Column("Severity", Field(mappings=SEVERITY), width=100, colored=True),
             "dag_id": Column("DAG"),
             "task_id": Column("Task"),
+            "project": Column("Model"),
         },
-        values={f"count by (alertname, severity, dag_id, task_id) ({ANY_ALERT})": Column("Alerts")},
+        values={f"count by (alertname, severity, dag_id, task_id, project) ({ANY_ALERT})": Column("Alerts")},
         sort="Severity",
     ),
     Field(empty="No alert fires."),
@@ -145,6 +163,8 @@ PLACES = text(
 | | |
 |---|---|
 | [Airflow]({AIRFLOW}) | DAGs, runs, logs |
+| [MLflow]({MLFLOW}) | trainings, the registry of models |
+| [Inference API]({INFERENCE}/docs) | scores, and how to ask for them |
 | [Prometheus]({PROMETHEUS}/graph) | metrics; [alerts]({PROMETHEUS}/alerts), [targets]({PROMETHEUS}/targets) |
 | [Alertmanager]({ALERTMANAGER}) | what fires, silences |
 | [Inbox]({INBOX}) | the messages that were sent; [runbooks]({INBOX}/runbooks) |
@@ -159,10 +179,10 @@ DASHBOARD = dashboard(
         Section(
             "",
             [
-                Line(4, [(CRITICAL, 3), (WARNINGS, 3), (RUNS, 5), (FRESHNESS, 5), (SERVICES, 8)]),
-                Line(4, [(AIRFLOW_PARTS, 12), (MONITORING, 12)]),
-                Line(6, [(LAST_RUNS, 12), (FIRING, 12)]),
-                Line(6, [(RUNS_OVER_TIME, 14), (PLACES, 10)]),
+                Line(4, [(CRITICAL, 3), (WARNINGS, 3), (RUNS, 3), (FRESHNESS, 4), (CHAMPIONS, 4), (SERVICES, 7)]),
+                Line(4, [(AIRFLOW_PARTS, 11), (MONITORING, 13)]),
+                Line(7, [(LAST_RUNS, 13), (FIRING, 11)]),
+                Line(7, [(RUNS_OVER_TIME, 14), (PLACES, 10)]),
             ],
         )
     ],

@@ -14,21 +14,19 @@ from grafana.dashboards.fields import (
     PLAIN,
     SECONDS,
     SUCCESS_RATE,
+    TASK_STATES,
     WARNING,
     ZERO_IS_GOOD,
     Column,
     Field,
     data_link,
-    mapping,
     steps,
 )
 from grafana.dashboards.panels import Content, Query, bar_gauge, gauge, stat, state_timeline, table, time_series
-from grafana.dashboards.queries import ended, runs_of_a_day, seconds_of_runs, seconds_of_tries
+from grafana.dashboards.queries import ended, runs_of_a_day, seconds_of_runs, seconds_of_tries, states_of_tasks
 
 OF_DAG = '{dag_id=~"$dag_id"}'
 OF_TASK = '{dag_id=~"$dag_id",task_id=~"$task_id"}'
-TASK = mapping({1: ("success", GOOD), 2: ("up for retry", WARNING), 3: ("failed", BAD), 4: ("running", BUSY)})
-
 TASK_NAME = "{{task_id}} ({{dag_id}})"
 
 LABEL_DAG, LABEL_TASK = "${__field.labels.dag_id}", "${__field.labels.task_id}"
@@ -39,15 +37,7 @@ AIRFLOW_TASK = f"{AIRFLOW}/dags/${{__data.fields.DAG}}/tasks/${{__data.fields.Ta
 
 SUCCEEDED = runs_of_a_day("success", OF_DAG)
 FAILED = runs_of_a_day("failed", OF_DAG)
-# Nothing else is said of a try while it runs: it started and has not ended. One that was killed never ends: hence the
-# executor's word that something runs at all.
 STARTED = f"sum by (dag_id, task_id) (airflow_ti_start{OF_TASK})"
-RUNNING = f"""
-    4 + 0 * (
-        {STARTED} - (sum by (dag_id, task_id) (airflow_ti_finish{OF_TASK}) or 0 * {STARTED}) > 0
-        and on () sum(airflow_executor_running_tasks) > 0
-    )
-"""
 
 
 def finished(state: str) -> str:
@@ -103,8 +93,8 @@ LAST = stat(
 DURATION = stat(
     "Duration of a run",
     "How long the last run took, and what half, 95 % and 99 % of the last day's successful runs did not exceed, in the"
-    " slowest chosen DAG. The latter are read from a histogram and as exact as its buckets; for a DAG's first minute"
-    " they are the mean.",
+    " slowest chosen DAG. The latter are read from a histogram and as exact as its buckets; for a DAG's first three"
+    " minutes they are the mean.",
     [
         Query(f"max(dag_id:airflow_dagrun_duration_seconds:last{OF_DAG})", "last"),
         *(Query(f"max({seconds_of_runs(name, OF_DAG)})", name) for name in ("p50", "p95", "p99")),
@@ -126,9 +116,9 @@ FAILED_TASKS = stat(
 )
 STATES = state_timeline(
     "States of tasks",
-    "Each task's state: running, or how its last try ended.",
-    [Query(f"{RUNNING} or dag_id_task_id:airflow_ti_state:last{OF_TASK}", TASK_NAME)],
-    Field(mappings=TASK, steps=steps(IDLE), links=[TO_TASK]),
+    "Each task's state: running, waiting for a trigger, or how its last try ended.",
+    [Query(states_of_tasks(OF_TASK), TASK_NAME)],
+    Field(mappings=TASK_STATES, steps=steps(IDLE), links=[TO_TASK]),
 )
 RUN_STATES = state_timeline(
     "States of runs",
@@ -202,7 +192,7 @@ DASHBOARD = dashboard(
             "",
             [
                 Line(5, [(LAST, 4), (RUNS, 4), (RATE, 4), (DURATION, 8), (FAILED_TASKS, 2), (RETRIES, 2)]),
-                Line(9, [(STATES, 24)]),
+                Line(15, [(STATES, 24)]),
             ],
         ),
         Section("Runs", [Line(7, [(RUN_STATES, 8), (LAST_DURATION, 8), (TRIES, 8)])]),

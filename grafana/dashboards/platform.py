@@ -1,5 +1,7 @@
 """Platform: Airflow's own parts: scheduler, executor, pools, DAG processing, triggerer; and what they stand on."""
 
+from dataclasses import replace
+
 from grafana.dashboards.addresses import AIRFLOW
 from grafana.dashboards.building import Line, Section, dashboard
 from grafana.dashboards.fields import (
@@ -18,15 +20,7 @@ from grafana.dashboards.fields import (
     steps,
 )
 from grafana.dashboards.panels import Content, Query, bar_gauge, linked, stat, state_timeline, table, time_series
-from grafana.dashboards.queries import heart_beats
-
-
-def quantiles(histogram: str, *, by: str = "") -> list[Query]:
-    """Return the p50, p95 and p99 of a histogram of what goes on all the time."""
-    labels = f"le, {by}" if by else "le"
-    rates = f"sum by ({labels}) (rate({histogram}_bucket[$__rate_interval]))"
-    return [Query(f"histogram_quantile({q}, {rates})", f"p{q * 100:.0f}") for q in (0.5, 0.95, 0.99)]
-
+from grafana.dashboards.queries import heart_beats, quantiles
 
 HEARTS = stat(
     "Heartbeats",
@@ -135,6 +129,19 @@ POOL_USE = time_series(
     Field(unit="percentunit", low=0, high=1, steps=steps(GOOD, (0.8, WARNING), (1, BAD))),
     limit=True,
 )
+NO_CELERY = "No Celery: the tasks run at the scheduler."
+WORKERS = state_timeline(
+    "Celery workers",
+    "Workers from which Flower gets heartbeats. One that falls silent is forgotten after a minute.",
+    [Query("flower_worker_online", "{{worker}}")],
+    replace(UP, empty=NO_CELERY),
+)
+TASKS_OF_WORKERS = time_series(
+    "Tasks of each worker",
+    "How many tasks each worker runs, as its last heartbeat said.",
+    [Query("flower_worker_number_of_currently_executing_tasks", "{{worker}}")],
+    Field(decimals=0, empty=NO_CELERY),
+)
 PARSING = time_series(
     "Parsing DAG files",
     "How long parsing each DAG file takes on average, and parsing all of them once.",
@@ -180,13 +187,13 @@ CAPACITY = stat(
 )
 ANSWERS = state_timeline(
     "Answers to probes",
-    "Whether Airflow, LocalStack, S3 and Athena gave the right answer to the lab's probes.",
+    "Whether each part of the platform gave the right answer to the lab's probes.",
     [Query("lab_probe_success", "{{target}}")],
     UP,
 )
 ANSWER_TIMES = time_series(
     "Time to answer",
-    "How long each target took to answer the last probe. Athena's is a whole query.",
+    "How long each target took to answer the last probe. More than 2 seconds of Athena's are an alert.",
     [Query("lab_probe_duration_seconds", "{{target}}")],
     Field(unit="s"),
 )
@@ -199,6 +206,7 @@ DASHBOARD = dashboard(
         Section("", [Line(4, [(HEARTS, 8), (SLOTS, 3), (CAPACITY, 3), (STARVING, 3), (IMPORT_ERRORS, 4), (DAGS, 3)])]),
         Section("Scheduler", [Line(8, [(LOOP, 8), (CRITICAL, 8), (SCHEDULED, 8)])]),
         Section("Executor and pools", [Line(8, [(EXECUTOR, 7), (POOLS, 10), (POOL_USE, 7)])]),
+        Section("Celery", [Line(6, [(WORKERS, 12), (TASKS_OF_WORKERS, 12)])]),
         Section("DAG processing", [Line(8, [(PARSING, 8), (PARSED, 8), (FILES, 8)])]),
         Section("Triggerer, and services beneath", [Line(8, [(TRIGGERER, 8), (ANSWERS, 8), (ANSWER_TIMES, 8)])]),
     ],

@@ -14,6 +14,9 @@ TASK = {**ORDERS, "task_id": "ctas_orders_summary"}
 TRAINING = {"dag_id": "mlops_churn_integration", "task_id": "train_model"}
 SSH = {"dag_id": "mlops_churn_integration", "task_id": "check_ssh_connection"}
 POOL = {"pool_name": "default_pool"}
+ROLLBACK = {"dag_id": "mlops_churn_integration", "task_id": "rollback_model"}
+CHURN = {"project": "churn", "environment": "dev"}
+CREDIT_RISK = {"project": "credit_risk", "environment": "dev"}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,14 @@ POOL = {"pool_name": "default_pool"}
         ("RunFailed", ORDERS, "DataQualityCheckFailed", {**ORDERS, "check": "c"}, False),
         # The message on a failed run names the task too.
         ("RunFailed", ORDERS, "TaskFailed", TASK, False),
+        ("ModelRollbackFailed", ROLLBACK, "TaskFailed", ROLLBACK, True),
+        ("ProbeFailed", {"target": "athena"}, "AthenaSlow", {"target": "athena"}, True),
+        ("InferenceFailing", {}, "InferenceSlow", {}, True),
+        ("InferenceWithoutChampion", {"project": "churn"}, "InferenceFailing", {}, False),
+        ("RunFailed", TRAINING, "ModelCheckFailed", CHURN | {"check": "fairness"}, False),
+        ("TrainingFailed", TRAINING, "TrainingSlowerThanUsual", CREDIT_RISK, False),
+        # Of several models, each has a subject of its own.
+        ("ModelCheckFailed", CHURN | {"check": "fairness"}, "ModelDrifted", CHURN, False),
         ("ExporterDown", {}, "ExporterDroppingPackets", {}, True),
         ("ExporterDown", {}, "DagImportErrors", {}, False),
         # What follows from the platform.
@@ -48,6 +59,20 @@ POOL = {"pool_name": "default_pool"}
         ("ProbeFailed", {"target": "localstack"}, "ProbeFailed", {"target": "s3"}, True),
         ("ProbeFailed", {"target": "s3"}, "ProbeFailed", {"target": "athena"}, False),
         ("ProbeFailed", {"target": "athena"}, "TaskFailed", TASK, True),
+        ("AthenaSlow", {"target": "athena"}, "RunSlow", ORDERS, True),
+        ("AthenaSlow", {"target": "athena"}, "RunFailed", ORDERS, False),
+        ("ProbeFailed", {"target": "s3"}, "DatamartLate", TRAINING, True),
+        ("TriggererHeartbeatMissing", {}, "DatamartLate", TRAINING, True),
+        ("ProbeFailed", {"target": "ml-host"}, "SSHConnectionFailed", SSH, False),
+        ("ProbeFailed", {"target": "ml-host"}, "TrainingFailed", TRAINING, False),
+        ("ProbeFailed", {"target": "ml-host"}, "RunFailed", SSH, True),
+        ("ProbeFailed", {"target": "ml-host"}, "RunFailed", ORDERS, False),
+        ("ProbeFailed", {"target": "mlflow"}, "TaskFailed", TRAINING, True),
+        ("ProbeFailed", {"target": "mlflow"}, "InferenceWithoutChampion", {"project": "churn"}, False),
+        ("SSHConnectionFailed", SSH, "ModelRollbackFailed", ROLLBACK, True),
+        ("SSHConnectionFailed", SSH, "ModelRollbackFailed", {"dag_id": "mlops_credit_risk_integration"}, False),
+        ("ProbeFailed", {"target": "inference-api"}, "TargetDown", {"job": "inference-api"}, True),
+        ("ProbeFailed", {"target": "inference-api"}, "TargetDown", {"job": "probes"}, False),
         ("ProbeFailed", {"target": "localstack"}, "TrainingFailed", TRAINING, False),
         ("ProbeFailed", {"target": "localstack"}, "DataQualityCheckFailed", {**ORDERS, "check": "c"}, False),
         ("TargetDown", {"job": "probes"}, "ProbesMissing", {}, True),

@@ -1,6 +1,7 @@
 """Metrics: what the page says that programs send, they send, under this very name."""
 
 import re
+import subprocess
 import time
 from importlib.resources import files
 
@@ -19,6 +20,18 @@ from lab.statsd_series import Registry
 from tests.alerting.alert_rules import PROMETHEUS, load
 
 SECONDS = 30
+ML_HOST = REPOSITORY / "docker" / "ml_host"
+# The page of an API that has answered one request for a score.
+INFERENCE_PAGE = """
+from types import SimpleNamespace
+from prometheus_client import generate_latest
+from src.inference.metrics import Metrics
+champion = SimpleNamespace(version="1", drift=lambda: [("orders", 0.1)])
+metrics = Metrics({"churn": SimpleNamespace(error="", champion=champion)})
+metrics.requests.labels("/v1/churn/score", "200").inc()
+metrics.latency.labels("/v1/churn/score").observe(0.01)
+print(generate_latest(metrics.registry).decode())
+"""
 SAID = said_by_programs(REPOSITORY)
 
 
@@ -47,7 +60,10 @@ def test_prometheus_and_alertmanager_say_what_the_page_says(
 ) -> None:
     deadline = time.monotonic() + SECONDS
     # Prometheus counts failures to reach an Alertmanager once it has heard of one.
-    while missing := (said_by("prometheus") - names(prometheus)) | (said_by("alertmanager") - names(alertmanager)):
+    programs = {"prometheus": prometheus, "alertmanager": alertmanager}
+    while missing := {
+        metric for name, program in programs.items() for metric in said_by(name) - names(page_of(program))
+    }:
         assert time.monotonic() < deadline, f"nobody sends {missing}"
         time.sleep(0.5)
 
@@ -59,6 +75,12 @@ def test_prometheus_says_of_every_scrape_what_the_page_says(prometheus: httpx.Cl
     ):
         assert time.monotonic() < deadline, f"Prometheus has no {missing}"
         time.sleep(0.5)
+
+
+def test_the_inference_api_says_what_the_page_says() -> None:
+    command = (ML_HOST / ".venv" / "bin" / "python", "-c", INFERENCE_PAGE)
+    page = subprocess.run(command, cwd=ML_HOST, capture_output=True, text=True, check=True).stdout
+    assert said_by("inference-api") - names(page) == set()
 
 
 def test_the_lab_says_what_the_page_says() -> None:
@@ -87,7 +109,10 @@ def test_every_job_that_a_rule_names_is_scraped() -> None:
     assert {program for _, program in SAID} - jobs == {"airflow", "scrape"}
 
 
-def names(program: httpx.Client) -> set[str]:
+def page_of(program: httpx.Client) -> str:
+    return program.get("/metrics").raise_for_status().text
+
+
+def names(page: str) -> set[str]:
     """Name what a program says of itself, also what it has no sample of yet."""
-    page = program.get("/metrics").raise_for_status().text
     return set(re.findall(r"^(?:# TYPE )?(\w+)", page, re.MULTILINE))
