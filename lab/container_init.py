@@ -1,7 +1,7 @@
 """The first steps of the lab in containers, each a container of its own that ends when they are done.
 
     python -m lab.container_init files      secrets and the monitoring's configuration, into their volumes
-    python -m lab.container_init airflow    Airflow's database, and the bucket
+    python -m lab.container_init airflow    Airflow's and MLflow's databases, the buckets, Airflow's connections
 
 Both do what is left to do: every `docker compose up` runs them again.
 """
@@ -9,6 +9,7 @@ Both do what is left to do: every `docker compose up` runs them again.
 import argparse
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -16,13 +17,19 @@ from difflib import get_close_matches
 from pathlib import Path
 from urllib.parse import quote
 
-from lab import airflow_environment, aws, checks, monitoring_files
+import sqlalchemy
+
+from lab import airflow_environment, buckets, checks, connections, ml_host, monitoring_files
 from lab.errors import LabError
 from lab.settings import LOOPBACK, REPOSITORY, Settings, load_settings
 
 # What is mounted from the clone, to be read by the user of the containers.
 MOUNTED = ("alerting", "dags", "data", "grafana", "prometheus")
 DATABASE = "postgresql+psycopg2://airflow:{password}@postgres/airflow"
+# The user of the image docker/ml_host
+ML_USER = "mlops"
+# The password once more, as libpq reads it: only from a file that nobody else may read.
+PGPASS = "mlflow_pgpass"
 GIGABYTE = 10**9
 LEAST_MEMORY = 4 * GIGABYTE
 FORGET = "`docker compose down --volumes` forgets them all: runs, metrics, messages and passwords."
@@ -55,24 +62,26 @@ def write_files(settings: Settings) -> None:
     check_connections(os.environ)
     check_mounts(REPOSITORY)
     _check_memory()
-    checks.check_disk(settings.state_dir)
+    _check_disk(settings.state_dir)
     airflow_environment.write_secrets(settings)
     folder = settings.state_dir / "secrets"
     password = keep_password(folder / "postgres_password", settings.environment["POSTGRES_PASSWORD"])
     airflow_environment.write_private(folder / "sql_alchemy_conn", DATABASE.format(password=quote(password, safe="")))
     keep_password(folder / "grafana_password", settings.environment["GRAFANA_PASSWORD"])
     monitoring_files.render(settings)
+    mlflow = keep_password(folder / "mlflow_password", "")
+    airflow_environment.write_private(folder / PGPASS, f"*:*:mlflow:mlflow:{mlflow}\n")
     for shared in (folder, settings.state_dir / "monitoring"):
         for path in shared.rglob("*"):
-            path.chmod(0o750 if path.is_dir() else 0o640)
+            path.chmod(0o750 if path.is_dir() else 0o600 if path.name == PGPASS else 0o640)
     print("Secrets and configuration are in their volumes.")
 
 
 def prepare_airflow(settings: Settings) -> None:
-    """Bring Airflow's database to its version, and make the bucket if there is none.
+    """Bring Airflow's database to its version, and make what is missing: MLflow's database, buckets, connections.
 
     Raises:
-        LabError: the database cannot be used.
+        LabError: the database cannot be used, or the keys of the ML team's machine cannot.
 
     """
     migration = subprocess.run(["airflow", "db", "migrate"], capture_output=True, text=True, check=False)
@@ -81,9 +90,23 @@ def prepare_airflow(settings: Settings) -> None:
         if "Can't locate revision" in said:
             raise LabError(f"The database in the volume is of a newer Airflow than this one. {FORGET}")
         raise LabError(f"Airflow cannot migrate its database:\n\n{said[-4000:]}\n\n{FORGET}")
-    if not aws.bucket_exists(settings):
-        aws.make_bucket(settings)
-    print("Airflow's database and the bucket are ready.")
+    _make_mlflow_database(settings.state_dir / "secrets")
+    buckets.prepare(settings)
+    connections.write(settings, ml_host.keys_folder(settings), login=ML_USER)
+    print("Databases, buckets and connections are ready.")
+
+
+def _make_mlflow_database(secrets_folder: Path) -> None:
+    """Make MLflow's user and its database, unless they are there; an older lab has left a server without them."""
+    server = sqlalchemy.create_engine(
+        (secrets_folder / "sql_alchemy_conn").read_text(encoding="utf-8"), isolation_level="AUTOCOMMIT"
+    )
+    password = (secrets_folder / "mlflow_password").read_text(encoding="utf-8")
+    with server.connect() as connection:
+        if not connection.scalar(sqlalchemy.text("SELECT 1 FROM pg_roles WHERE rolname = 'mlflow'")):
+            connection.execute(sqlalchemy.text("CREATE ROLE mlflow LOGIN PASSWORD :password"), {"password": password})
+        if not connection.scalar(sqlalchemy.text("SELECT 1 FROM pg_database WHERE datname = 'mlflow'")):
+            connection.execute(sqlalchemy.text("CREATE DATABASE mlflow OWNER mlflow"))
 
 
 def check_names(environment: Iterable[str], settings: Iterable[str]) -> None:
@@ -131,6 +154,15 @@ def keep_password(path: Path, given: str) -> str:
             f"Put back the old one, or remove the line. {FORGET}"
         )
     return kept
+
+
+def _check_disk(folder: Path) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < checks.LEAST_FREE_BYTES:
+        raise LabError(
+            f"Only {free / GIGABYTE:.1f} GB of the Docker engine's disk are free; the lab needs "
+            f"{checks.LEAST_FREE_BYTES / GIGABYTE:.1f} GB. `docker system prune` removes what no container uses."
+        )
 
 
 def _check_memory() -> None:

@@ -2,20 +2,24 @@
 
     python healthcheck.py URL [NAME ...]
 
-Each NAME has to be healthy in the JSON that the URL answers with: LocalStack's services, Airflow's components.
+Each NAME has to be healthy in the JSON that the URL answers with: LocalStack's services, Airflow's components. Of
+ssh://HOST:PORT it is enough that the server says that it speaks SSH.
 Standard library only, on its own: it runs every few seconds in every container.
 """
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
 
 REQUEST_SECONDS = 4
+SSH_GREETING = b"SSH-2.0-"
 GOOD = frozenset({"healthy", "available", "running"})
 
 
@@ -23,6 +27,9 @@ def main() -> int:
     """Ask; return the exit code."""
     url, *names = sys.argv[1:]
     try:
+        if url.startswith("ssh:"):
+            _greet(url)
+            return 0
         with build_opener(ProxyHandler({})).open(url, timeout=REQUEST_SECONDS) as response:
             answer = json.load(response) if names else {}
     except (OSError, ValueError) as error:
@@ -31,6 +38,13 @@ def main() -> int:
     problems = [f"{name}: {problem}" for name in names if (problem := _problem(answer, name))]
     print(*problems, sep="\n")
     return int(bool(problems))
+
+
+def _greet(url: str) -> None:
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname, address.port), timeout=REQUEST_SECONDS) as connection:
+        if not connection.recv(len(SSH_GREETING)).startswith(SSH_GREETING):
+            raise ValueError("no SSH server answers")
 
 
 def _problem(answer: Mapping[str, Any], name: str) -> str | None:

@@ -16,6 +16,7 @@ JOB = "statsd-exporter"
 LEFT_OUT = {
     "ProbeFailed": "the lab's probes ask LocalStack",
     "ProbesMissing": "the lab's probes ask LocalStack",
+    "AthenaSlow": "the lab's probes ask LocalStack",
     "Watchdog": "kube-prometheus-stack has its own",
     "TargetDown": "kube-prometheus-stack has its own; this one would look at every target of the cluster",
     "RuleEvaluationFailing": "kube-prometheus-stack: PrometheusRuleFailures",

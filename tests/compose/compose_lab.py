@@ -49,17 +49,17 @@ def wait_for(
 
 def clone(folder: Path) -> Path:
     """Copy what a clone of the repository would hold, with what is not committed yet; return the copy."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
+
+    def is_no_part(parent: str, name: str) -> bool:
+        hidden_folder = name.startswith(".") and Path(parent, name).is_dir()  # environments, caches, the lab's state
+        return hidden_folder or name in {".env", "__pycache__"}
+
+    shutil.copytree(
+        REPOSITORY,
+        folder,
+        ignore=lambda parent, names: {name for name in names if is_no_part(parent, name)},
+        dirs_exist_ok=True,
     )
-    for name in filter(None, listed.stdout.split("\0")):
-        if (REPOSITORY / name).is_file():  # a deleted file is listed until that is committed
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(REPOSITORY / name, folder / name)
     return folder
 
 
@@ -118,23 +118,28 @@ class ComposeLab:
         self.done("build", seconds=BUILD_SECONDS)
         return time.monotonic() - began
 
-    def up(self) -> float:
+    def up(self, *options: str) -> float:
         """Start everything, wait until all is healthy, and return how many seconds that took."""
         began = time.monotonic()
-        outcome = self.compose("up", "--detach", "--wait", *self.services, seconds=UP_SECONDS)
+        outcome = self.compose("up", "--detach", "--wait", *options, *self.services, seconds=UP_SECONDS)
         # `--wait` takes a service that has done its work for one that failed; so what counts is how things stand.
         wait_for("all services to be healthy", self.states, lambda states: set(states.values()) <= {"healthy", "done"})
         assert "unhealthy" not in outcome.stderr, outcome.stderr
         return time.monotonic() - began
 
+    def down(self) -> None:
+        """Take it down and forget it all, without giving anybody time to end well."""
+        self.done("down", "--volumes", "--remove-orphans", "--timeout", "0")
+
     def states(self) -> dict[str, str]:
-        """Return how each service is: healthy, done, or what Docker calls it."""
-        return {
-            container["Service"]: "done"
-            if container["State"] == "exited" and container["ExitCode"] == 0
-            else container["Health"] or container["State"]
-            for container in self._containers()
-        }
+        """Return how each service is: healthy, done, or what Docker calls it; several containers are as ill as one."""
+        found: dict[str, str] = {}
+        for container in self._containers():
+            ended_well = container["State"] == "exited" and container["ExitCode"] == 0
+            state = "done" if ended_well else container["Health"] or container["State"]
+            if found.get(container["Service"], "healthy") == "healthy":
+                found[container["Service"]] = state
+        return found
 
     def kill(self, service: str) -> None:
         """Kill all processes of a service with SIGKILL, and wait until Docker has started it again."""

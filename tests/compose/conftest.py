@@ -1,19 +1,43 @@
 """One lab in containers for all tests: an engine, images, a clone without an .env, free ports, up once.
 
-What was measured is printed at the end.
+What was measured is printed at the end, and how long it all took is kept for `make bench`.
 """
 
+import json
+import subprocess
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab.settings import free_ports, load_settings
+from lab.bootstrap import SetupError
+from lab.settings import REPOSITORY, free_ports, load_settings
 from tests.compose import images
 from tests.compose.compose_lab import ComposeLab, clone
-from tests.compose.engine import engine
+from tests.compose.engine import docker, engine
 
 MEASURED = pytest.StashKey[list[str]]()
+BEGAN = pytest.StashKey[float]()
+COLD = pytest.StashKey[bool]()
+WHOLE = ["tests/compose"]
+# Seconds that all the tests took the last time, by how the cache of images was: "cold" or "warm".
+TOOK = REPOSITORY / ".artifacts" / "test-compose.json"
 Measure = Callable[[str], None]
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Look at the clock."""
+    session.config.stash[BEGAN] = time.monotonic()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep how long the tests took, if it was all of them and they passed."""
+    config = session.config
+    if exitstatus == 0 and config.args == WHOLE and not config.option.keyword and COLD in config.stash:
+        took = json.loads(TOOK.read_text()) if TOOK.exists() else {}
+        took["cold" if config.stash[COLD] else "warm"] = round(time.monotonic() - config.stash[BEGAN])
+        TOOK.parent.mkdir(exist_ok=True)
+        TOOK.write_text(json.dumps(took))
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +53,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(scope="session")
-def public_images() -> Iterator[bool]:
+def public_images(pytestconfig: pytest.Config) -> Iterator[bool]:
     """Have an engine and all images; say whether these are the public ones, Grafana's among them."""
-    with engine():
-        yield images.provide(load_settings().environment)
+    settings = load_settings().environment
+    try:
+        with engine():
+            pytestconfig.stash[COLD] = not docker("images", "--quiet", settings["AIRFLOW_IMAGE"])
+            yield images.provide(settings)
+    except (SetupError, subprocess.CalledProcessError) as error:
+        # One message, not one for each test.
+        pytest.exit(f"\n{error}", returncode=1)
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +90,7 @@ def new_lab(
     for made in labs:
         # A test may have left an .env that Compose does not accept.
         (made.folder / ".env").unlink(missing_ok=True)
-        made.done("down", "--volumes", "--remove-orphans")
+        made.down()
 
 
 @pytest.fixture(scope="session")

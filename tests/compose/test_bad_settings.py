@@ -1,17 +1,43 @@
 """What a person is told who starts the lab in containers with something wrong: in a word, and what to do."""
 
 import socket
+import struct
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.compose.compose_lab import ComposeLab
+from tests.compose.compose_lab import ComposeLab, wait_for
+from tests.compose.engine import docker
 
 # The first test waits for an engine and images.
 pytestmark = pytest.mark.timeout(2400)
 
 NewLab = Callable[[str], ComposeLab]
+
+SMALL_DISK = """
+services:
+  lab-init:
+    tmpfs: ["/var/lib/lab:size=10m"]
+"""
+LITTLE_MEMORY = """
+services:
+  inbox:
+    deploy: {resources: {limits: {memory: 20M}}}
+"""
+# By what Docker calls a CPU, its number in the header of a program: https://refspecs.linuxfoundation.org/elf/gabi4+/
+MACHINES = {"amd64": 62, "arm64": 183}
+MACHINE_AT = 18
+WRONG_CPU = "lab-test/wrong-cpu:1.0"
+# With a shell, which as in any image is for the same CPU.
+FOREIGN_IMAGE = """
+FROM scratch
+COPY statsd_exporter /bin/
+COPY statsd_exporter /bin/sh
+ENTRYPOINT ["/bin/statsd_exporter"]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +45,7 @@ def small(new_lab: NewLab) -> Iterator[ComposeLab]:
     """Clone for a lab of which little is started."""
     lab = new_lab("lab-bad")
     yield lab
-    lab.done("down", "--volumes")
+    lab.down()
 
 
 @pytest.fixture
@@ -32,6 +58,15 @@ def dotenv(small: ComposeLab) -> Iterator[Callable[[str], None]]:
 
     yield write
     path.unlink(missing_ok=True)
+
+
+@contextmanager
+def overridden(lab: ComposeLab, override: str) -> Iterator[None]:
+    """Have an override file in the clone."""
+    path = lab.folder / "docker-compose.override.yml"
+    path.write_text(override)
+    yield
+    path.unlink()
 
 
 def said(lab: ComposeLab, *services: str) -> str:
@@ -84,9 +119,36 @@ def test_a_port_that_is_taken_is_named(small: ComposeLab) -> None:
         assert small.ports["STATSD_METRICS_PORT"] in said(small, "statsd-exporter")
 
 
-def test_a_database_of_a_newer_airflow_is_left_alone(small: ComposeLab) -> None:
-    small.done("up", "--exit-code-from", "airflow-init", "airflow-init", seconds=300)
-    newer = "UPDATE alembic_version SET version_num = 'of_a_newer_one'"
-    small.done("up", "--detach", "--wait", "postgres")
-    small.done("exec", "-T", "postgres", "psql", "--username=airflow", "--command", newer)
-    assert "The database in the volume is of a newer Airflow than this one." in said(small, "airflow-init")
+def test_a_full_disk_is_told(small: ComposeLab) -> None:
+    with overridden(small, SMALL_DISK):
+        assert "Only 0.0 GB of the Docker engine's disk are free" in said(small, "lab-init")
+
+
+def test_a_service_with_too_little_memory_shows_why_it_restarts(small: ComposeLab) -> None:
+    with overridden(small, LITTLE_MEMORY):
+        small.done("up", "--detach", "inbox")
+        wait_for("a restart", lambda: small.restarts("inbox"))
+        assert wait_for("its exit code", lambda: small.inspect("inbox")["State"]["ExitCode"]) == 137
+        small.done("rm", "--force", "--stop", "inbox")
+
+
+def test_an_image_for_another_cpu_says_so(small: ComposeLab, dotenv: Callable[[str], None], tmp_path: Path) -> None:
+    image = small.settings.environment["STATSD_EXPORTER_IMAGE"]
+    here = docker("image", "inspect", "--format", "{{.Architecture}}", image).strip()
+    (there,) = MACHINES.keys() - {here}
+    container = docker("create", image).strip()
+    docker("cp", f"{container}:/bin/statsd_exporter", tmp_path)
+    docker("rm", container)
+    program = bytearray((tmp_path / "statsd_exporter").read_bytes())
+    struct.pack_into("<H", program, MACHINE_AT, MACHINES[there])
+    (tmp_path / "statsd_exporter").write_bytes(program)
+    (tmp_path / "Dockerfile").write_text(FOREIGN_IMAGE)
+    docker("build", "--quiet", "--platform", f"linux/{there}", "--tag", WRONG_CPU, tmp_path)
+    try:
+        dotenv(f"STATSD_EXPORTER_IMAGE={WRONG_CPU}")
+        message = said(small, "statsd-exporter").lower()
+        assert "exec format error" in message
+        assert f"platform (linux/{there}) does not match the detected host platform" in message
+    finally:
+        small.done("rm", "--force", "--stop", "statsd-exporter")
+        docker("image", "rm", WRONG_CPU)

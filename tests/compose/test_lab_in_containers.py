@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lab import datamart
+from lab import aws, datamart, integration
 from lab.airflow_api import AirflowApi, Run
 from lab.demo import DAG_ID, RAW_CHECK
 from lab.orders import differences, summarize
@@ -27,9 +27,19 @@ Measure = Callable[[str], None]
 MEGABYTE = 10**6
 IMAGE_LIMITS = {"AIRFLOW_IMAGE": 900 * MEGABYTE, "LOCALSTACK_IMAGE": 500 * MEGABYTE}
 MEMORY_LIMIT = 2500 * MEGABYTE
+ML_MEMORY_LIMIT = 600 * MEGABYTE
+ML = ("ml-host", "mlflow", "inference-api")
 # An alert fires after a minute, and what it is about is known after a scrape and some rules.
 ALERT_SECONDS = 120
 DONE = {"lab-init", "airflow-init"}
+# What is killed while a task of the same run is at work, which each time needs it.
+KILLED = {
+    "create_external_raw_orders": "airflow-apiserver",
+    "check_raw_orders": "postgres",
+    "ctas_orders_summary": "localstack",
+}
+WORKERS = 2
+CELERY = "COMPOSE_FILE=docker-compose.yml:docker-compose.celery.yml\n"
 # Where the containers see the clone's data.
 DATA = "/opt/lab/data"
 ONE_MORE_DAG = """
@@ -60,15 +70,13 @@ def assert_right(lab: ComposeLab, orders_csv: Path) -> None:
     assert not differences(summarize(orders_csv), datamart.read_summary(lab.settings))
 
 
-def begun(api: AirflowApi, task_id: str) -> Run:
-    """Start a run, and return it once a task of it runs."""
-    run = api.trigger(DAG_ID, {})
+def wait_for_task(api: AirflowApi, run: Run, task_id: str) -> None:
+    """Wait until a task of a run is at work."""
     wait_for(
         f"{task_id} to run",
         lambda: {task.task_id: task.state for task in api.tasks(run)},
         lambda states: states.get(task_id) == "running",
     )
-    return run
 
 
 def answer_of_grafana(client: httpx.Client, question: Question) -> list[Any]:
@@ -111,19 +119,27 @@ def test_no_secret_is_in_an_environment_or_a_command(lab: ComposeLab) -> None:
         assert not [value for value in values if value in said], service
 
 
-def test_a_run_is_green_and_right(lab: ComposeLab, api: AirflowApi, measure: Measure) -> None:
-    run = lab.finished(api, api.trigger(DAG_ID, {}))
-    assert run.state == "success", [api.error_message(run, task) for task in api.tasks(run) if task.state == "failed"]
+@pytest.fixture(scope="module")
+def first_run(lab: ComposeLab, api: AirflowApi) -> Run:
+    """Run the pipeline, which starts the integration of what it has written."""
+    api.wait_for_dag(integration.DAG_ID)
+    api.unpause(integration.DAG_ID)
+    return lab.finished(api, api.trigger(DAG_ID, {}))
+
+
+def test_a_run_is_green_and_right(lab: ComposeLab, api: AirflowApi, first_run: Run, measure: Measure) -> None:
+    tasks = api.tasks(first_run)
+    assert first_run.state == "success", [api.error_message(first_run, one) for one in tasks if one.state == "failed"]
     assert_right(lab, lab.settings.orders_csv)
     assert len(datamart.partitions(lab.settings)) == 12
-    measure(f"orders_pipeline in {sum(task.seconds or 0 for task in api.tasks(run)):.0f} s of tasks")
+    measure(f"orders_pipeline in {sum(task.seconds or 0 for task in tasks):.0f} s of tasks")
 
 
 def test_metrics_of_the_run_are_in_prometheus(lab: ComposeLab) -> None:
     lab.samples(f'airflow_ti_finish{{dag_id="{DAG_ID}",state="success"}}', lambda found: len(found) >= 8)
     lab.samples('pipeline_rows{stage="raw",outcome="read"} == 50000')
     lab.samples('datamart_last_success_timestamp_seconds{datamart="orders_summary"}')
-    lab.samples("lab_probe_success == 1", lambda found: len(found) == 4)
+    lab.samples("lab_probe_success == 1", lambda found: len(found) == 7)
     # Every target there is, none down.
     assert not lab.samples("up == 0", lambda found: not found)
     assert lab.alerts() == {"Watchdog"}
@@ -147,6 +163,42 @@ def test_a_bad_file_fails_the_run_fires_the_alert_and_the_messages_arrive(lab: C
     assert any(RAW_CHECK in title for title in told), told
 
 
+def test_the_run_has_trained_a_champion_which_scores(
+    lab: ComposeLab, api: AirflowApi, first_run: Run, measure: Measure
+) -> None:
+    run = lab.finished(api, api.wait_for_consequence(first_run, integration.DAG_ID))
+    tasks = api.tasks(run)
+    assert run.state == "success", [api.error_message(run, one) for one in tasks if one.state == "failed"]
+    measure(f"{integration.DAG_ID} in {sum(task.seconds or 0 for task in tasks):.0f} s of tasks")
+    champion = api.result(run, "promote_model")["champion"]
+    wait_for(
+        "the inference API to take over the champion",
+        lambda: httpx.get(f"{lab.settings.ml_api_url}/health", trust_env=False).raise_for_status().json(),
+        lambda health: health["champions"][integration.PROJECT] == champion,
+    )
+
+
+def test_mlflow_keeps_its_runs_in_postgresql_and_its_models_in_s3(lab: ComposeLab) -> None:
+    query = (
+        "psql",
+        "--username=airflow",
+        "--dbname=mlflow",
+        "--tuples-only",
+        "--command=SELECT name FROM model_versions",
+    )
+    assert integration.PROJECT in lab.done("exec", "-T", "postgres", *query)
+    s3, bucket = aws.s3_client(lab.settings), lab.settings.ml_artifacts_bucket
+    assert s3.list_objects_v2(Bucket=bucket, Prefix="mlflow/")["KeyCount"] > 0
+
+
+def test_the_machine_is_open_to_nobody_without_its_key(lab: ComposeLab) -> None:
+    options = ("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null")
+    login = ("ssh", *options, "-p", str(lab.settings.ml_ssh_port), "mlops@127.0.0.1", "true")
+    refused = lab.compose("exec", "-T", "ml-host", *login)
+    assert refused.returncode
+    assert "Permission denied (publickey)" in refused.stderr
+
+
 def test_an_edited_dag_and_an_edited_rule_show_without_a_rebuild(lab: ComposeLab, api: AirflowApi) -> None:
     (lab.folder / "dags" / "one_more.py").write_text(ONE_MORE_DAG)
     (lab.folder / "alerting" / "rules" / "one_more.yml").write_text(ONE_MORE_RULE)
@@ -154,51 +206,29 @@ def test_an_edited_dag_and_an_edited_rule_show_without_a_rebuild(lab: ComposeLab
     lab.samples("one_more == 1")
 
 
-@pytest.mark.parametrize(
-    ("service", "task_id"),
-    [
-        ("localstack", "ctas_orders_summary"),
-        ("postgres", "check_raw_orders"),
-        ("airflow-apiserver", "create_external_raw_orders"),
-    ],
-)
-def test_a_run_survives_what_is_killed_in_its_middle(
-    lab: ComposeLab, api: AirflowApi, service: str, task_id: str
-) -> None:
-    run = begun(api, task_id)
-    lab.kill(service)
+def test_a_run_survives_what_is_killed_in_its_middle(lab: ComposeLab, api: AirflowApi) -> None:
+    run = api.trigger(DAG_ID, {})
+    for task_id, service in KILLED.items():
+        wait_for_task(api, run, task_id)
+        lab.kill(service)
     run = lab.finished(api, run)
-    assert run.state == "success", lab.logs(service)[-3000:]
+    assert run.state == "success", [api.error_message(run, one) for one in api.tasks(run) if one.state == "failed"]
+    assert_right(lab, lab.settings.orders_csv)
+
+
+def test_a_run_survives_its_scheduler(lab: ComposeLab, api: AirflowApi) -> None:
+    run = api.trigger(DAG_ID, {})
+    wait_for_task(api, run, "check_raw_orders")
+    lab.kill("airflow-scheduler")
+    assert lab.finished(api, run).state == "success"
     assert_right(lab, lab.settings.orders_csv)
 
 
 def test_metrics_come_again_after_the_exporter_was_killed(lab: ComposeLab) -> None:
     lab.kill("statsd-exporter")
-    lab.samples('time() - process_start_time_seconds{job="statsd-exporter"} < 60')
-    lab.samples("increase(airflow_scheduler_heartbeat[1m]) > 0")
-
-
-def test_stopped_and_started_again_it_has_forgotten_nothing(lab: ComposeLab, api: AirflowApi, measure: Measure) -> None:
-    runs = api.trigger(DAG_ID, {})
-    lab.finished(api, runs)
-    before = lab.messages()
-    lab.done("down", seconds=180)
-    (lab.folder / ".env").write_text("AIRFLOW_VAR_GREETING=hello\n")
-    measure(f"up and healthy again in {lab.up():.0f} s")
-    assert "AIRFLOW_VAR_GREETING=hello" in lab.inspect("airflow-scheduler")["Config"]["Env"]
-    with lab.api() as again:
-        assert again.refreshed(runs).state == "success"
-    assert {message["id"] for message in before} <= {message["id"] for message in lab.messages()}
-    lab.samples(f'last_over_time(airflow_ti_finish{{dag_id="{DAG_ID}",state="failed"}}[1h])')
-    assert_right(lab, lab.settings.orders_csv)
-
-
-def test_a_run_survives_its_scheduler(lab: ComposeLab) -> None:
-    with lab.api() as api:
-        run = begun(api, "check_raw_orders")
-        lab.kill("airflow-scheduler")
-        assert lab.finished(api, run).state == "success"
-    assert_right(lab, lab.settings.orders_csv)
+    # Of what the new one does not have, there is no sample since its first scrape.
+    new = 'time() - process_start_time_seconds{job="statsd-exporter"} < 60'
+    lab.samples(f"airflow_scheduler_heartbeat and on (instance) ({new})")
 
 
 def test_images_and_memory_are_as_small_as_promised(lab: ComposeLab, measure: Measure) -> None:
@@ -209,8 +239,10 @@ def test_images_and_memory_are_as_small_as_promised(lab: ComposeLab, measure: Me
     memory = lab.memory()
     assert memory.keys() == set(lab.services) - DONE
     each = ", ".join(f"{name} {size / MEGABYTE:.0f}" for name, size in memory.items())
+    ml = sum(memory[name] for name in ML)
     measure(f"memory {sum(memory.values()) / MEGABYTE:.0f} MB: {each}")
     assert sum(memory.values()) <= MEMORY_LIMIT
+    assert ml <= ML_MEMORY_LIMIT
 
 
 def test_grafana_shows_every_dashboard_with_data(lab: ComposeLab, public_images: bool) -> None:  # noqa: FBT001
@@ -230,6 +262,71 @@ def test_grafana_shows_every_dashboard_with_data(lab: ComposeLab, public_images:
                 lambda question=question: answer_of_grafana(anonymous, question),  # type: ignore[misc]
                 lambda frames, empty=question.empty: frames or empty,  # type: ignore[misc]
             )
+
+
+def test_stopped_and_started_again_with_celery_it_has_forgotten_nothing(
+    lab: ComposeLab, first_run: Run, measure: Measure
+) -> None:
+    before = lab.messages()
+    lab.done("down", seconds=180)
+    (lab.folder / ".env").write_text(f"{CELERY}AIRFLOW_VAR_GREETING=hello\n")
+    measure(f"with Celery, up and healthy again in {lab.up('--scale', f'airflow-worker={WORKERS}'):.0f} s")
+    assert "AIRFLOW_VAR_GREETING=hello" in lab.inspect("airflow-scheduler")["Config"]["Env"]
+    with lab.api() as api:
+        assert api.refreshed(first_run).state == "success"
+    assert {message["id"] for message in before} <= {message["id"] for message in lab.messages()}
+    lab.samples(f'last_over_time(airflow_ti_finish{{dag_id="{DAG_ID}",state="failed"}}[1h])')
+    assert_right(lab, lab.settings.orders_csv)
+
+
+def test_prometheus_and_the_dashboards_see_every_worker(lab: ComposeLab) -> None:
+    lab.samples(f"sum(flower_worker_online) == {WORKERS}")
+    asked = [question for question in questions() if "flower_" in question.expr]
+    assert len(asked) == 2
+    for question in asked:
+        lab.samples(question.expr, lambda found: len(found) == WORKERS)
+
+
+def test_a_run_on_celerys_workers_is_green_and_seen(lab: ComposeLab) -> None:
+    with lab.api() as api:
+        run = lab.finished(api, api.trigger(DAG_ID, {}))
+        assert run.state == "success", [api.error_message(run, one) for one in api.tasks(run) if one.state == "failed"]
+    assert_right(lab, lab.settings.orders_csv)
+    lab.samples('airflow_executor_open_slots{executor_class_name="CeleryExecutor"} > 0')
+    lab.samples(f'airflow_ti_finish{{dag_id="{DAG_ID}",task_id="ctas_orders_summary",state="success"}}')
+
+
+def version_of_database(lab: ComposeLab) -> str:
+    """Return which version Airflow's database is of, as Airflow's migrations call it."""
+    query = ("psql", "--username=airflow", "--tuples-only", "--command=SELECT version_num FROM alembic_version")
+    return lab.done("exec", "-T", "postgres", *query).strip()
+
+
+def test_a_database_of_an_older_airflow_is_brought_up_to_date(lab: ComposeLab) -> None:
+    lab.done("stop", *(name for name in lab.services if name.startswith("airflow-")))
+    newest = version_of_database(lab)
+    downgrade = ("db", "downgrade", "--to-version=3.2.0", "--yes")
+    lab.done("run", "--rm", "--no-deps", "--entrypoint=airflow", "airflow-init", *downgrade)
+    assert version_of_database(lab) != newest
+    lab.done("run", "--rm", "--no-deps", "airflow-init")
+    assert version_of_database(lab) == newest
+
+
+def test_a_database_of_a_newer_airflow_is_left_alone(lab: ComposeLab) -> None:
+    newer = "UPDATE alembic_version SET version_num = 'of_a_newer_one'"
+    lab.done("exec", "-T", "postgres", "psql", "--username=airflow", "--command", newer)
+    refused = lab.compose("run", "--rm", "--no-deps", "airflow-init")
+    assert refused.returncode
+    assert "The database in the volume is of a newer Airflow than this one." in refused.stderr
+
+
+def test_a_volume_of_another_postgresql_is_left_alone(lab: ComposeLab) -> None:
+    lab.done("stop", "postgres")
+    older = ("--entrypoint=sh", "postgres", "-c", 'echo 16 > "$PGDATA/PG_VERSION"')
+    lab.done("run", "--rm", "--no-deps", *older)
+    lab.done("up", "--detach", "--no-deps", "postgres")
+    why = "database files are incompatible with server"
+    wait_for("postgres to say why", lambda: lab.logs("postgres"), lambda said: why in said)
 
 
 def test_taken_down_with_its_volumes_it_leaves_nothing(lab: ComposeLab) -> None:

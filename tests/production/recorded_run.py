@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lab import aws, lifecycle
+from lab import buckets, lifecycle
 from lab.lifecycle import Lab
 from lab.progress import Progress
 from lab.services import Service, service_table
@@ -37,7 +37,7 @@ def record(settings: Settings, folder: Path) -> RecordedRun:
     by_dags, by_athena = folder / "by_dags", folder / "by_athena"
     try:
         lifecycle.up(Lab(settings.state_dir, (_localstack(settings, by_athena),)), Progress())
-        aws.make_bucket(settings)
+        buckets.prepare(settings)
         environment = _airflow_environment(settings, folder, by_dags)
         _run(environment, "-m", "airflow", "db", "migrate")
         for day, orders in (("2026-01-01", settings.orders_csv), ("2026-01-02", _many_orders(folder))):
