@@ -1,6 +1,6 @@
 """The inbox's command line. It serves on 127.0.0.1 alone.
 
-python -m lab.inbox DIRECTORY --smtp-port N --http-port N --runbooks DIRECTORY
+python -m lab.inbox DIRECTORY --smtp-port N --http-port N --runbooks DIRECTORY --alertmanager URL --prometheus URL
 """
 
 import argparse
@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 
 from lab.errors import LabError
 from lab.inbox import smtp, web
+from lab.inbox.incidents import LocalLab, Monitoring
 from lab.inbox.runbooks import Runbooks
 from lab.inbox.store import Store
 
@@ -27,27 +28,35 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd's, a line for every command
     try:
-        runbooks = Runbooks(arguments.runbooks)
         with contextlib.closing(Store(arguments.directory)) as store:
             mail_socket, web_socket = (
                 _listen(arguments.host, port) for port in (arguments.smtp_port, arguments.http_port)
             )
-            asyncio.run(_serve(store, runbooks, mail_socket, web_socket))
+            asyncio.run(_serve(arguments, store, mail_socket, web_socket))
     except LabError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
-async def _serve(store: Store, runbooks: Runbooks, mail_socket: socket.socket, web_socket: socket.socket) -> None:
+async def _serve(
+    arguments: argparse.Namespace, store: Store, mail_socket: socket.socket, web_socket: socket.socket
+) -> None:
     @contextlib.asynccontextmanager
     async def with_mail(_: Starlette) -> AsyncIterator[None]:
         # Started before and ended after the web server serves: healthy means that mail is taken too.
         async with await smtp.start(store, mail_socket):
             yield
 
+    application = web.application(
+        store,
+        Runbooks(arguments.runbooks),
+        Monitoring(arguments.alertmanager, arguments.prometheus),
+        LocalLab(arguments.lab) if arguments.lab else None,
+        with_mail,
+    )
     config = uvicorn.Config(
-        web.application(store, runbooks, with_mail),
+        application,
         log_config=None,
         # An open page asks every other second.
         access_log=False,
@@ -70,6 +79,14 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--smtp-port", type=int, required=True, help="takes e-mail")
     parser.add_argument("--http-port", type=int, required=True, help="serves the page and JSON, takes Slack posts")
     parser.add_argument("--runbooks", type=Path, required=True, help="the folder of pages that alerts lead to")
+    parser.add_argument("--alertmanager", required=True, metavar="URL", help="knows which alerts fire")
+    parser.add_argument("--prometheus", required=True, metavar="URL", help="knows which are about to")
+    parser.add_argument(
+        "--lab",
+        type=Path,
+        metavar="DIRECTORY",
+        help="state of a lab without containers, whose incidents this may cause",
+    )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on; this machine's loopback without")
     return parser.parse_args()
 

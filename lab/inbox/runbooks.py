@@ -26,6 +26,11 @@ class Runbook:
     html: Markup
 
 
+def prose(text: str) -> Markup:
+    """Return a paragraph of Markdown as HTML."""
+    return Markup(MarkdownIt("commonmark", {"html": False}).renderInline(text.strip()))  # noqa: S704 - it is escaped
+
+
 class Runbooks:
     """The pages of a folder, read anew each time: an edited one shows at once."""
 

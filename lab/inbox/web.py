@@ -23,8 +23,10 @@ from starlette.templating import Jinja2Templates
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from lab.inbox import mail, slack
+from lab.inbox.incidents import ADDRESS as INCIDENTS
+from lab.inbox.incidents import IncidentPages, LocalLab, Monitoring
 from lab.inbox.runbooks import ADDRESS as RUNBOOKS
-from lab.inbox.runbooks import Runbooks
+from lab.inbox.runbooks import Runbooks, prose
 from lab.inbox.store import MAX_MESSAGE_BYTES, Kind, Query, Store, Summary
 
 HERE = Path(__file__).parent
@@ -60,9 +62,20 @@ MAIL_PROLOGUE = (
 )
 
 
-def application(store: Store, runbooks: Runbooks, lifespan: Lifespan[Starlette] | None = None) -> Starlette:
-    """Make the web application over a store and the runbooks that its messages lead to."""
-    inbox = Inbox(store, runbooks)
+def application(
+    store: Store,
+    runbooks: Runbooks,
+    monitoring: Monitoring,
+    lab: LocalLab | None = None,
+    lifespan: Lifespan[Starlette] | None = None,
+) -> Starlette:
+    """Make the web application over a store, the runbooks that its messages lead to, and the monitoring.
+
+    `lab` is one without containers, whose incidents can be caused from here.
+    """
+    templates = _templates()
+    inbox = Inbox(store, runbooks, templates)
+    incidents = IncidentPages(templates, monitoring, lab)
     routes = [
         Route("/", inbox.page),
         Route("/list", inbox.rows),
@@ -72,6 +85,12 @@ def application(store: Store, runbooks: Runbooks, lifespan: Lifespan[Starlette] 
         Route("/messages/{id}/attachments/{number}", inbox.attachment),
         Route(RUNBOOKS, inbox.runbook),
         Route(RUNBOOKS + "/{name:path}", inbox.runbook),
+        Route(INCIDENTS, incidents.page, methods=["GET"]),
+        Route(INCIDENTS, incidents.act, methods=["POST"]),
+        Route(INCIDENTS + "/state", incidents.state),
+        Route(INCIDENTS + "/{name}", incidents.page, methods=["GET"]),
+        Route(INCIDENTS + "/{name}", incidents.act, methods=["POST"]),
+        Route(INCIDENTS + "/{name}/state", incidents.state),
         Route("/slack", inbox.receive, methods=["POST"]),
         Route("/api/messages", inbox.find, methods=["GET"]),
         Route("/api/messages", inbox.clear, methods=["DELETE"]),
@@ -87,6 +106,18 @@ def application(store: Store, runbooks: Runbooks, lifespan: Lifespan[Starlette] 
     ]
     handlers: dict[Any, Any] = {HTTPException: _refusal, ClientDisconnect: _nobody}
     return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers, lifespan=lifespan)
+
+
+def _templates() -> Jinja2Templates:
+    templates = Jinja2Templates(HERE / "templates")
+    templates.env.globals |= {"runbooks_address": RUNBOOKS, "incidents_address": INCIDENTS}
+    templates.env.filters |= {
+        "mrkdwn": slack.mrkdwn,
+        "plain": slack.plain,
+        "safe_link": slack.safe_link,
+        "prose": prose,
+    }
+    return templates
 
 
 class SafeHeaders:
@@ -110,12 +141,10 @@ class SafeHeaders:
 class Inbox:
     """The routes. What is no coroutine runs in a thread."""
 
-    def __init__(self, store: Store, runbooks: Runbooks) -> None:
+    def __init__(self, store: Store, runbooks: Runbooks, templates: Jinja2Templates) -> None:
         self._store = store
         self._runbooks = runbooks
-        self._templates = Jinja2Templates(HERE / "templates")
-        self._templates.env.globals["runbooks_address"] = RUNBOOKS
-        self._templates.env.filters |= {"mrkdwn": slack.mrkdwn, "plain": slack.plain, "safe_link": slack.safe_link}
+        self._templates = templates
 
     def page(self, request: Request) -> Response:
         """Show the list and, if one is named, a message."""

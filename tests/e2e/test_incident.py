@@ -94,13 +94,13 @@ def test_a_bad_file_is_told_in_all_ways_and_so_is_its_repair(
 
 
 def test_a_run_goes_on_while_nothing_watches_it_and_the_outage_is_told(lab: WholeLab, watch: Watch) -> None:
-    watch.samples("count(up == 1) == 4")
+    watch.samples("count(up == 1) == 5")
     began = datetime.now(UTC)
     run = lab.api.trigger(DAG_ID, {"orders_csv": str(lab.settings.orders_csv)})
     for name in ("statsd-exporter", "prometheus", "alertmanager"):
         lab.kill_and_await(name)
     # What Prometheus has not scraped since it started again, it takes for present for another five minutes.
-    watch.samples(f"count(timestamp(up) > {time.time()}) == 4")
+    watch.samples(f"count(timestamp(up) > {time.time()}) == 5")
     with stopped(lab, "alertmanager"):
         # The other alerts are to come when it is there again: what it cannot be told, it is told again a minute later.
         watch.rules("pending", UNREACHABLE.issubset)
@@ -119,14 +119,14 @@ def test_a_run_goes_on_while_nothing_watches_it_and_the_outage_is_told(lab: Whol
 
     back = datetime.now(UTC)
     watch.samples("sum(airflow_scheduler_heartbeat) > 0")
-    watch.samples("lab_probe_success == 1", lambda found: len(found) == 4)
+    watch.samples("lab_probe_success == 1", lambda found: len(found) == 7)
     watch.alerts(lambda found: names(found).isdisjoint(ALERTS_OF_AN_OUTAGE), RESOLVED_SECONDS)
     for summary in ("The StatsD exporter is down", "Prometheus cannot scrape probes"):
         watch.messages(back, summary, "RESOLVED")
     for hidden in HIDDEN_BY_AN_OUTAGE:
         assert watch.count(began, hidden) == 0
     # What Prometheus knew before it was killed, it still knows.
-    watch.samples(f"count(up @ {began.timestamp():.0f} == 1) == 4")
+    watch.samples(f"count(up @ {began.timestamp():.0f} == 1) == 5")
 
 
 @contextmanager

@@ -10,14 +10,14 @@ from lab.orders import summarize
 
 RULES_SECONDS = 180  # the longest interval of a group of rules
 RESEND_SECONDS = 60
-JOBS = {"alertmanager", "probes", "prometheus", "statsd-exporter"}
+JOBS = {"alertmanager", "inference-api", "probes", "prometheus", "statsd-exporter"}
 
 
 def test_every_part_is_scraped_or_probed(watch: Watch) -> None:
     watch.samples("up == 1", lambda found: {one["metric"]["job"] for one in found} == JOBS)
     targets = watch.prometheus("targets")["activeTargets"]
     assert {target["labels"]["job"]: target["lastError"] for target in targets} == dict.fromkeys(JOBS, "")
-    answering = {"airflow", "localstack", "s3", "athena"}
+    answering = {"airflow", "localstack", "s3", "athena", "ml-host", "mlflow", "inference-api"}
     watch.samples("lab_probe_success == 1", lambda found: {one["metric"]["target"] for one in found} == answering)
 
 

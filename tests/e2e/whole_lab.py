@@ -23,12 +23,13 @@ class WholeLab:
     """The running lab, as a person at the command line has it."""
 
     settings: Settings
+    repository: Path = REPOSITORY
     api: AirflowApi = field(init=False)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `python -m lab` in a process of its own, as make does."""
         return subprocess.run(
-            [sys.executable, "-m", "lab", *arguments], cwd=REPOSITORY, capture_output=True, text=True, check=False
+            [sys.executable, "-m", "lab", *arguments], cwd=self.repository, capture_output=True, text=True, check=False
         )
 
     def start(self) -> None:

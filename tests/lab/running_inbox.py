@@ -1,10 +1,12 @@
 """The inbox as tests use it: the real process on free ports, mail by SMTP, everything else by HTTP."""
 
+import os
 import smtplib
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
@@ -32,6 +34,11 @@ class RunningInbox:
     directory: Path
     smtp_port: int = field(default_factory=_free_port)
     http_port: int = field(default_factory=_free_port)
+    # Nobody answers there, unless a test has somebody.
+    alertmanager_url: str = "http://127.0.0.1:9"
+    prometheus_url: str = "http://127.0.0.1:9"
+    more: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.url = f"http://127.0.0.1:{self.http_port}"
@@ -40,10 +47,14 @@ class RunningInbox:
 
     def start(self) -> None:
         options = ["--smtp-port", str(self.smtp_port), "--http-port", str(self.http_port), "--runbooks", str(RUNBOOKS)]
+        options += ["--alertmanager", self.alertmanager_url, "--prometheus", self.prometheus_url, *self.more]
         self.log = self.directory.with_suffix(".log")
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "lab.inbox", str(self.directory), *options], cwd=REPOSITORY, stderr=log
+                [sys.executable, "-m", "lab.inbox", str(self.directory), *options],
+                cwd=REPOSITORY,
+                env=os.environ | self.environment,
+                stderr=log,
             )
         deadline = time.monotonic() + START_SECONDS
         while not self._is_healthy():

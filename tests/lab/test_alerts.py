@@ -11,8 +11,12 @@ from lab.progress import Progress
 from lab.settings import load_settings
 
 
-def alert(name: str, severity: str, summary: str) -> dict[str, Any]:
-    return {"labels": {"alertname": name, "severity": severity}, "annotations": {"summary": summary}}
+def alert(name: str, severity: str, summary: str, state: str = "active") -> dict[str, Any]:
+    return {
+        "labels": {"alertname": name, "severity": severity},
+        "annotations": {"summary": summary},
+        "status": {"state": state},
+    }
 
 
 WATCHDOG = alert("Watchdog", "none", "Alerting works")
@@ -23,7 +27,12 @@ WATCHDOG = alert("Watchdog", "none", "Alerting works")
     [
         ([WATCHDOG], ["No alert is firing."]),
         (
-            [alert("TaskFailed", "warning", "b failed"), WATCHDOG, alert("TaskFailed", "warning", "a failed")],
+            [
+                alert("TaskFailed", "warning", "b failed"),
+                WATCHDOG,
+                alert("TaskFailed", "warning", "a failed"),
+                alert("TaskFailed", "warning", "hidden", "suppressed"),
+            ],
             ["firing alerts:", "TaskFailed (warning): a failed", "TaskFailed (warning): b failed"],
         ),
     ],

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from lab import container_init
+from lab import checks, container_init
 from lab.errors import LabError
 from lab.settings import REPOSITORY, Settings, load_settings
 
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    (tmp_path / "state").mkdir()
     monkeypatch.setenv("LAB_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("LAB_INBOX_HOST", "inbox")
     return load_settings()
@@ -24,7 +25,9 @@ def test_the_group_of_the_services_may_read_everything_and_nobody_else_anything(
     container_init.write_files(settings)
     written = [path for path in settings.state_dir.rglob("*") if path.is_file()]
     assert {path.name for path in written} >= {"fernet_key", "sql_alchemy_conn", "grafana_password", "prometheus.yml"}
-    assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {0o640}
+    alone = {path.name for path in written if stat.S_IMODE(path.stat().st_mode) == 0o600}
+    assert alone == {"mlflow_pgpass"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in written if path.name not in alone} == {0o640}
 
 
 def test_secrets_are_made_once(settings: Settings) -> None:
@@ -85,4 +88,10 @@ def test_a_mounted_file_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyP
 def test_too_little_memory_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 500_000, "SC_PAGE_SIZE": 4096}.__getitem__)
     with pytest.raises(LabError, match=r"has 2\.0 GB of memory, of 4 that the lab needs"):
+        container_init.write_files(settings)
+
+
+def test_a_disk_that_is_nearly_full_is_told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "LEAST_FREE_BYTES", 10**18)
+    with pytest.raises(LabError, match=r"GB of the Docker engine's disk are free; the lab needs 1000000000\.0 GB\."):
         container_init.write_files(settings)

@@ -1,11 +1,13 @@
 """Health checks, against a real HTTP server that answers what a service might."""
 
+import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
+from threading import Thread
 
 import pytest
 
-from lab.health import AirflowHealth, HttpHealth, LocalStackHealth
+from lab.health import AirflowHealth, HttpHealth, LocalStackHealth, SshHealth
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -50,3 +52,31 @@ def test_an_error_status_is_no_health(serve: Callable[..., str]) -> None:
 def test_a_proxy_of_the_shell_is_not_asked(serve: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     assert HttpHealth(serve({})).problem(0) is None
+
+
+@pytest.mark.parametrize(
+    ("greeting", "problem"),
+    [(b"SSH-2.0-OpenSSH_9.2\r\n", None), (b"220 mail.example.org\r\n", "does not speak SSH 2.0"), (b"", "speak SSH")],
+    ids=["SSH", "another protocol", "hangs up"],
+)
+def test_a_server_of_ssh_is_ready_when_it_says_so(greeting: bytes, problem: str | None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(greeting)
+
+        greeting_thread = Thread(target=greet)
+        greeting_thread.start()
+        found = SshHealth("127.0.0.1", server.getsockname()[1]).problem(0)
+        greeting_thread.join()
+    assert (problem in found) if problem and found else found == problem
+
+
+def test_a_server_of_ssh_that_is_gone_is_not_ready() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert (
+        SshHealth("127.0.0.1", port).problem(0) == f"127.0.0.1:{port} does not answer: [Errno 111] Connection refused"
+    )

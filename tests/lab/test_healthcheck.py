@@ -1,8 +1,10 @@
 """The containers' health check: healthy only when everything asked for is."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -51,3 +53,16 @@ def test_silence_is_no_health() -> None:
     outcome = check("http://127.0.0.1:1/")
     assert outcome.returncode == 1
     assert "refused" in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("greeting", "said"), [(b"SSH-2.0-OpenSSH_9.2\r\n", ""), (b"220 mail.example\r\n", "no SSH server")]
+)
+def test_of_ssh_the_greeting_is_enough(greeting: bytes, said: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as pool:
+        checked = pool.submit(check, f"ssh://127.0.0.1:{server.getsockname()[1]}")
+        connection, _ = server.accept()
+        with connection:
+            connection.sendall(greeting)
+            assert checked.result().returncode == int(bool(said))
+    assert said in checked.result().stdout

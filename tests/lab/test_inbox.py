@@ -208,6 +208,7 @@ def test_what_keeps_it_from_starting_is_said(tmp_path: Path, file: bytes, port: 
     with socket.create_server(("127.0.0.1", 0)) as server:
         number = {"free": 0, "taken": server.getsockname()[1], "impossible": 65536}[port]
         options = ["--smtp-port", str(number), "--http-port", "0", "--runbooks", str(RUNBOOKS)]
+        options += ["--alertmanager", "http://127.0.0.1:9", "--prometheus", "http://127.0.0.1:9"]
         command = [sys.executable, "-m", "lab.inbox", str(tmp_path), *options]
         ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 1

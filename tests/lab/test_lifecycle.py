@@ -158,6 +158,25 @@ def test_what_a_killed_supervisor_leaves_behind_is_ended(
     assert not orphan.is_running()
 
 
+def test_a_service_that_hides_the_mark_is_ended_with_the_others(
+    web: MakeService, up: Up, state_dir: Path, wait_until: WaitUntil
+) -> None:
+    """As sshd hides it behind its title; and what somebody starts over SSH has a session of its own, too."""
+    plain, hidden = web("plain"), web("hidden")
+    session = f"setsid sleep 600 & exec {' '.join(hidden.command)}"
+    hidden = replace(hidden, command=("/usr/bin/env", "-i", f"PATH={os.environ['PATH']}", SHELL, "-c", session))
+    supervisor = up(plain, hidden)
+    service = psutil.Process(supervisor.processes()["hidden"].pid)
+    assert processes.MARK not in service.environ()
+    wait_until("its child runs", service.children)
+    family = {service, *service.children()}
+    assert family <= set(processes.marked(state_dir))
+    os.kill(supervisor.pid(), signal.SIGKILL)
+    wait_until("supervisord is gone", lambda: not supervisor.is_running())
+    down(state_dir)
+    assert [process for process in family if process.is_running()] == []
+
+
 def test_two_commands_at_once_take_turns(web: MakeService, state_dir: Path) -> None:
     lab = Lab(state_dir, (web("web"),))
     with ThreadPoolExecutor() as pool:

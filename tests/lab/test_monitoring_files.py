@@ -41,6 +41,7 @@ def test_the_copies_hold_the_ports_of_the_settings(settings: Settings) -> None:
     ports = {
         "statsd-exporter": settings.statsd_metrics_port,
         "probes": settings.probes_port,
+        "inference-api": settings.ml_api_port,
         "prometheus": settings.prometheus_port,
         "alertmanager": settings.alertmanager_port,
     }

@@ -19,7 +19,8 @@ def told(metric: str, target: str) -> float | None:
 
 
 def test_the_alerts_know_the_targets() -> None:
-    assert [probe.target for probe in probe_table(load_settings())] == ["airflow", "localstack", "s3", "athena"]
+    targets = ["airflow", "localstack", "s3", "athena", "ml-host", "mlflow", "inference-api"]
+    assert [probe.target for probe in probe_table(load_settings())] == targets
 
 
 def test_a_target_is_down_while_it_gives_no_answer_and_up_again_after(

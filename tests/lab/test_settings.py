@@ -45,6 +45,7 @@ def test_settings_made_of_others_follow_them(checkout: Path, monkeypatch: pytest
     assert settings.environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4599"
     assert "s3://mine/athena-staging/" in settings.environment["AIRFLOW_CONN_ATHENA_DEFAULT"]
     assert "eu-west-1" in settings.environment["AIRFLOW_CONN_ATHENA_DEFAULT"]
+    assert settings.processed_bucket == settings.ml_artifacts_bucket == "mine"
 
 
 def test_a_name_of_ones_own_in_dotenv_reaches_airflow(checkout: Path) -> None:
@@ -67,6 +68,7 @@ def test_the_state_directory_is_relative_to_the_checkout(checkout: Path, written
         ("LOCALSTACK_PORT=0", "LOCALSTACK_PORT is '0', which is no port"),
         ("LOCALSTACK_PORT=65536", "LOCALSTACK_PORT is '65536', which is no port"),
         ("AIRFLOW_PASSWORD=", "AIRFLOW_PASSWORD is empty"),
+        ("AIRFLOW_VAR_S3_ML_ARTIFACTS_BUCKET=", "AIRFLOW_VAR_S3_ML_ARTIFACTS_BUCKET is empty"),
     ],
 )
 def test_a_bad_value_is_named(checkout: Path, line: str, message: str) -> None:

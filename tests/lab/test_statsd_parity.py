@@ -1,6 +1,6 @@
-"""Parity: the lab's exporter says of a recorded day of Airflow what the official statsd_exporter says of it.
+"""Parity: the lab's exporter says of recorded days what the official statsd_exporter says of them.
 
-So does its recorded answer, the golden page. captures/README.md tells how the day was recorded.
+So do its recorded answers, the golden pages. captures/README.md tells how the days were recorded.
 """
 
 from collections.abc import Iterator
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.official_statsd_exporter import CAPTURE, COMMAND, GOLDEN_PAGE
+from tests.lab.official_statsd_exporter import CAPTURES, COMMAND
 from tests.lab.statsd_process import StatsdProcess, differences, samples
 
-DAY = CAPTURE.read_text().splitlines()
+of_each_day = pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
 
 # What Airflow does not send, but both exporters should read alike.
 ODD_LINES = [
@@ -82,15 +82,18 @@ def embedded(tmp_path: Path) -> Iterator[StatsdProcess]:
         yield exporter
 
 
-def test_a_day_of_airflow_looks_as_it_did_at_the_official_exporter(embedded: StatsdProcess) -> None:
-    page = embedded.page_of(DAY)
-    assert len(samples(page)) > 1000
-    assert differences(page, GOLDEN_PAGE.read_text()) == []
+@of_each_day
+def test_a_day_looks_as_it_did_at_the_official_exporter(embedded: StatsdProcess, capture: Path) -> None:
+    page = embedded.page_of(capture.read_text().splitlines())
+    assert len(samples(page)) > 100
+    assert differences(page, capture.with_suffix(".prom").read_text()) == []
 
 
-def test_the_golden_page_is_what_the_official_exporter_answers(tmp_path: Path) -> None:
+@of_each_day
+def test_the_golden_page_is_what_the_official_exporter_answers(tmp_path: Path, capture: Path) -> None:
     with StatsdProcess(tmp_path / "official.log", COMMAND) as exporter:
-        found = differences(exporter.page_of(DAY), GOLDEN_PAGE.read_text())
+        page = exporter.page_of(capture.read_text().splitlines())
+    found = differences(page, capture.with_suffix(".prom").read_text())
     assert found == [], "the mapping file has changed: python -m tests.lab.official_statsd_exporter"
 
 
