@@ -55,8 +55,9 @@ LAG = f"""
 """
 # As TrainingSlowerThanUsual has it.
 RUNNING = f"""
-    time() - max by (project, environment) (
-        ml_started_timestamp_seconds{TRAINING} > ml_succeeded_timestamp_seconds{TRAINING}
+    time() - (
+        max by (project, environment) (ml_started_timestamp_seconds{TRAINING})
+        > max by (project, environment) (last_over_time(ml_succeeded_timestamp_seconds{TRAINING}[1d]))
     )
     and on (project)
     {with_project('sum by (dag_id) (airflow_ti_running{task_id="train_model"}) > 0')}

@@ -15,7 +15,7 @@ from lab import alerts, lifecycle
 from lab.airflow_api import AirflowApi
 from lab.errors import LabError
 from lab.incidents.declarations import INCIDENTS
-from lab.incidents.faults import BROKEN_DAG, Scene
+from lab.incidents.faults import BROKEN_DAG, Scene, run_well
 from lab.incidents.incident import Incident
 from lab.incidents.journal import Journal
 from lab.incidents.parts import Parts, find_parts
@@ -48,15 +48,19 @@ def cause(settings: Settings, name: str, progress: Progress) -> Incident:
     incident = find(name)
     parts = find_parts(settings)
     journal = Journal(settings.state_dir)
-    _check_history(settings, incident)
+    _check_open(incident, journal)
+    _prepare(settings, incident, progress)
     with ExitStack() as held:
         # Which also makes the state directory a lab's: in containers nobody else does.
         with lifecycle.alone(settings.state_dir, progress):
-            held.enter_context(journal.together())
+            held.enter_context(journal.together(progress))
             _check_open(incident, journal)
             folder = journal.open(incident.name)
-        for fault in incident.faults:
-            fault.cause(Scene(settings, parts, folder))
+        try:
+            for fault in incident.faults:
+                fault.cause(Scene(settings, parts, folder))
+        except LabError as error:
+            raise LabError(f"{error}\n{name} is open as far as it came: `make heal` undoes that.") from error
     return incident
 
 
@@ -82,7 +86,7 @@ def heal(settings: Settings, progress: Progress) -> list[Incident]:
     journal = Journal(settings.state_dir)
     if not journal.opened():
         return []
-    with journal.alone():
+    with journal.alone(progress):
         opened = [find(name) for name in journal.opened()]
         parts = find_parts(settings)
         with progress.live(), ThreadPoolExecutor() as pool:
@@ -121,16 +125,19 @@ def find(name: str) -> Incident:
     return by_name[name]
 
 
-def _check_history(settings: Settings, incident: Incident) -> None:
+def _prepare(settings: Settings, incident: Incident, progress: Progress) -> None:
+    """Have each DAG succeed once that must have, before the incident shows anything."""
     if not incident.after:
         return
     with AirflowApi(settings) as api:
         for dag_id in incident.after:
+            api.wait_for_dag(dag_id)
             if not api.has_succeeded(dag_id):
-                raise LabError(
-                    f"{incident.name} shows only after a run of {dag_id} that succeeded, and there is none yet. "
-                    "`make demo` brings it about."
-                )
+                progress.note(f"{dag_id} has not succeeded yet, which has to come first: it runs.")
+                was_paused = api.is_paused(dag_id)
+                run_well(api, dag_id, {})
+                if was_paused:
+                    api.pause(dag_id)
 
 
 def _check_open(incident: Incident, journal: Journal) -> None:

@@ -6,11 +6,11 @@ Healing needs no memory of the cause but what it left in the incident's folder, 
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import psutil
 
@@ -20,7 +20,10 @@ from lab.errors import LabError
 from lab.incidents.parts import PartFile, Parts
 from lab.settings import REPOSITORY, Settings
 
-RUN_SECONDS = 300
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+RUN_SECONDS = 600
 POLL_SECONDS = 0.5
 STALL_TRIES = 5
 THROTTLE_END_SECONDS = 15
@@ -193,15 +196,25 @@ class Missing:
     def cause(self, scene: Scene) -> None:
         """See Fault."""
         bucket = scene.settings.bucket
-        with closing(aws.s3_client(scene.settings)) as s3:
+        with self._s3(scene) as s3:
             self._kept(scene).write_bytes(s3.get_object(Bucket=bucket, Key=self.key)["Body"].read())
             s3.delete_object(Bucket=bucket, Key=self.key)
 
     def heal(self, scene: Scene) -> None:
         """See Fault."""
         if self._kept(scene).exists():
-            with closing(aws.s3_client(scene.settings)) as s3:
+            with self._s3(scene) as s3:
                 s3.put_object(Bucket=scene.settings.bucket, Key=self.key, Body=self._kept(scene).read_bytes())
+
+    @contextmanager
+    def _s3(self, scene: Scene) -> Iterator["S3Client"]:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as in lab/aws.py
+
+        try:
+            with closing(aws.s3_client(scene.settings)) as s3:
+                yield s3
+        except (BotoCoreError, ClientError) as error:
+            raise LabError(f"s3://{scene.settings.bucket}/{self.key}: {error}") from error
 
     def _kept(self, scene: Scene) -> Path:
         return scene.folder / f"{Path(self.key).name}.kept"
@@ -289,6 +302,7 @@ class BadRun:
             self.spoil(scene.settings.orders_csv, export)
             configuration["orders_csv"] = scene.parts.seen_by_tasks(export)
         with AirflowApi(scene.settings) as api:
+            api.wait_for_dag(self.dag_id)
             if api.is_paused(self.dag_id):
                 self._was_off(scene).touch()
             run = _trigger(api, self.dag_id, configuration)
@@ -308,12 +322,7 @@ class BadRun:
             if run and self.restarted:
                 api.clear(run, self.restarted)
             if run is None or _finished(api, run).state != "success":
-                run = _finished(api, _trigger(api, self.dag_id, self.configuration))
-                if run.state != "success":
-                    raise LabError(
-                        f"{self.dag_id} should be well again, but the state of its run {run.run_id} is {run.state}.\n"
-                        f"Look at it in Airflow ({scene.settings.airflow_url}), then `make heal` again."
-                    )
+                run_well(api, self.dag_id, self.configuration)
             if self._was_off(scene).exists():
                 api.pause(self.dag_id)
         if self.spoil:
@@ -333,6 +342,21 @@ class BadRun:
 
     def _export(self, scene: Scene) -> Path:
         return scene.parts.exports / f"{scene.folder.name}.csv"
+
+
+def run_well(api: AirflowApi, dag_id: str, configuration: Mapping[str, str]) -> None:
+    """Run a DAG to its end.
+
+    Raises:
+        LabError: it does not succeed.
+
+    """
+    run = _finished(api, _trigger(api, dag_id, configuration))
+    if run.state != "success":
+        raise LabError(
+            f"{dag_id} should succeed now, but its run {run.run_id} {run.state}.\n"
+            f"Look at it in Airflow, {api.url}, and then do the same again."
+        )
 
 
 def _trigger(api: AirflowApi, dag_id: str, configuration: Mapping[str, str]) -> Run:

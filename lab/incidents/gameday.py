@@ -17,6 +17,8 @@ from lab.errors import LabError
 from lab.incidents import commands
 from lab.incidents.declarations import INCIDENTS
 from lab.incidents.incident import Incident
+from lab.incidents.journal import Journal
+from lab.incidents.parts import find_parts
 from lab.progress import Progress
 from lab.settings import Settings
 
@@ -56,9 +58,12 @@ def play(settings: Settings, seed: int, minutes: int, progress: Progress) -> Non
     """Play turns until so many minutes are over; heal after each, and when interrupted; tell at the end what it was.
 
     Raises:
-        LabError: an incident could not be caused or healed.
+        LabError: no lab runs, something is open, or an incident could not be caused or healed.
 
     """
+    find_parts(settings)
+    if opened := Journal(settings.state_dir).opened():
+        raise LabError(f"{', '.join(opened)} is open. A game day begins with a lab that is well: `make heal` first.")
     progress.note(
         f"Game day {seed}: for {minutes} minutes something breaks now and then, and is put right.\n"
         f"Alerts arrive in {settings.inbox_url}; what is behind them, {settings.grafana_url} shows. Ctrl-C ends it.\n"

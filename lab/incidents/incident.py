@@ -38,7 +38,7 @@ class Incident:
         may_follow: alerts that may fire, by what else goes on in the lab, and need not.
         resolves_within: how many seconds after the repair the last alert is gone, at the latest.
         relies_on: parts that have to be well for all this to be seen; what is done to them are other incidents.
-        after: DAGs that must have succeeded before.
+        after: DAGs that must have succeeded before; those that have not, are run first.
         look: where a person sees it: dashboards, by uid, in the order in which one looks.
         heals: how it is healed, by `make heal` and in the real world.
         say: what to say about it in an interview.

@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from lab.errors import LabError
+from lab.progress import Progress
 
 SINCE = "since"
 
@@ -58,20 +59,24 @@ class Journal:
         shutil.rmtree(self.folder(name), ignore_errors=True)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self, progress: Progress) -> Iterator[None]:
         """Hold the journal with others who cause incidents, but not while one heals."""
-        with self._locked(fcntl.LOCK_SH):
+        with self._locked(fcntl.LOCK_SH, progress):
             yield
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def alone(self, progress: Progress) -> Iterator[None]:
         """Hold the journal while nobody else causes or heals."""
-        with self._locked(fcntl.LOCK_EX):
+        with self._locked(fcntl.LOCK_EX, progress):
             yield
 
     @contextmanager
-    def _locked(self, how: int) -> Iterator[None]:
+    def _locked(self, how: int, progress: Progress) -> Iterator[None]:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self._folder.parent / "lock").open("a", encoding="utf-8") as lock:
-            fcntl.flock(lock, how)
+            try:
+                fcntl.flock(lock, how | fcntl.LOCK_NB)
+            except BlockingIOError:
+                progress.note("Another command causes or heals incidents; waiting until it is done.")
+                fcntl.flock(lock, how)
             yield

@@ -83,6 +83,8 @@ class Supervised:
 
     def write(self, file: PartFile, content: bytes) -> None:
         """See Parts."""
+        # Before its first training the ML team's machine has no such folder.
+        self._path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path(file).write_bytes(content)
 
     def remove(self, file: PartFile) -> None:

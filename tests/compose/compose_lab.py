@@ -153,8 +153,8 @@ class ComposeLab:
         return int(self.inspect(service)["RestartCount"])
 
     def inspect(self, service: str) -> dict[str, Any]:
-        """Return what the engine knows of a service's container."""
-        found: dict[str, Any] = json.loads(docker("inspect", self.done("ps", "--all", "--quiet", service).strip()))[0]
+        """Return what the engine knows of a service's container, of the first if there are several."""
+        found: dict[str, Any] = json.loads(docker("inspect", *self.done("ps", "--all", "--quiet", service).split()))[0]
         return found
 
     def memory(self) -> dict[str, int]:

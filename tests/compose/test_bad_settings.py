@@ -40,6 +40,13 @@ ENTRYPOINT ["/bin/statsd_exporter"]
 """
 
 
+@pytest.fixture(scope="module", autouse=True)
+def meanwhile(request: pytest.FixtureRequest) -> None:
+    """Have the whole lab come up, if other tests will need it: these ones take little of the machine."""
+    if any("lab" in getattr(test, "fixturenames", ()) for test in request.session.items):
+        request.getfixturevalue("starting_lab")
+
+
 @pytest.fixture(scope="module")
 def small(new_lab: NewLab) -> Iterator[ComposeLab]:
     """Clone for a lab of which little is started."""

@@ -4,6 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -18,11 +19,7 @@ NOT_ROBUST = "projects: {churn: {robustness: {score_change: -1}}}"
 NOT_GOOD_ENOUGH = "projects: {churn: {quality: {gain_over_baseline: 0.9}}}"
 DRIFTED = "projects: {churn: {drift: {psi: -1}}}"
 # Minutes of training
-ENDLESS = """
-projects:
-  churn:
-    model: {parameters: {max_iter: 1000000, early_stopping: false}}
-"""
+ENDLESS = "projects: {churn: {model: {parameters: {max_iter: 1000000, early_stopping: false}}}}"
 
 
 @pytest.fixture(scope="module")
@@ -48,26 +45,34 @@ def clean(team: MlTeam) -> None:
 
 
 @pytest.fixture(scope="module")
-def first(team: MlTeam) -> Ended:
-    """The run that makes churn's first champion."""
+def first(team: MlTeam) -> tuple[Ended, list[dict[str, Any]]]:
+    """The run that makes churn's first champion, and the messages that it sent."""
     team.override("{}")
+    team.messages()
     ended = team.run(CHURN)
     assert ended.state == "success", ended.log
-    return ended
+    return ended, team.messages()
 
 
-def test_a_good_run_makes_a_champion_and_says_so_on_slack(team: MlTeam) -> None:
-    before = team.champion("churn")
-    ended = team.run(CHURN)
-    assert ended.state == "success", ended.log
+@pytest.fixture
+def champion(team: MlTeam, first: tuple[Ended, list[dict[str, Any]]]) -> str:
+    """The version of churn that is champion before the test."""
+    version: str = first[0].results["train_model"]["version"]
+    assert version == team.champion("churn")
+    return version
+
+
+def test_a_good_run_makes_a_champion_and_says_so_on_slack(
+    team: MlTeam, first: tuple[Ended, list[dict[str, Any]]]
+) -> None:
+    ended, [message] = first
     assert ended.tasks_in("skipped") == {"rollback_model"}
     trained, promoted = ended.results["train_model"], ended.results["promote_model"]
-    assert (trained["run_id"], trained["trained"], promoted["previous"]) == (ended.run_id, True, before)
+    assert (trained["run_id"], trained["trained"], promoted["previous"]) == (ended.run_id, True, None)
     assert team.champion("churn") == trained["version"] == promoted["champion"]
     assert ended.events == {"churn_champion": {"project": "churn", "version": trained["version"]}}
     # Of the ML team's own output
     assert "training: Fitted on" in ended.log
-    [message] = team.messages()
     assert (message["kind"], message["title"]) == ("slack", f"Version {trained['version']} of churn is the champion")
     assert f"ROC AUC {trained['metrics']['roc_auc']:.3f}" in message["text"]
 
@@ -80,10 +85,8 @@ def test_a_good_run_makes_a_champion_and_says_so_on_slack(team: MlTeam) -> None:
     ],
 )
 def test_a_model_that_fails_a_check_is_rolled_back_and_the_champion_stays(
-    team: MlTeam, first: Ended, settings: str, failed: str, reason: str
+    team: MlTeam, champion: str, settings: str, failed: str, reason: str
 ) -> None:
-    before = team.champion("churn")
-    assert before is not None, first
     team.override(settings)
     ended = team.run(CHURN)
     assert ended.state == "failed", ended.log
@@ -91,41 +94,37 @@ def test_a_model_that_fails_a_check_is_rolled_back_and_the_champion_stays(
     assert ended.tries[failed] == 1
     assert {"promote_model", "promoted"} <= ended.tasks_in("upstream_failed")
     assert {"rollback_model", "notify"} <= ended.tasks_in("success")
-    assert ended.results["rollback_model"]["champion"] == team.champion("churn") == before
+    assert ended.results["rollback_model"]["champion"] == team.champion("churn") == champion
     messages = team.messages()
     assert [(one["kind"], one["title"]) for one in messages] == [
         (kind, f"{CHURN}.{failed} failed") for kind in ("slack", "mail")
     ]
     for message in messages:
         assert reason in message["text"]
-        assert f"Rolled back: the champion of churn is version {before}, as before." in message["text"]
+        assert f"Rolled back: the champion of churn is version {champion}, as before." in message["text"]
 
 
-def test_a_training_that_is_killed_is_rolled_back(team: MlTeam, first: Ended) -> None:
-    before = team.champion("churn")
+def test_a_training_that_is_killed_is_rolled_back(team: MlTeam, champion: str) -> None:
     team.override(ENDLESS)
     with team.running(CHURN) as process:
-        wait_until("the training is at work", lambda: _trainings(first), seconds=200)
-        _trainings(first)[0].kill()
+        wait_until("the training is at work", _trainings, seconds=200)
+        _trainings()[0].kill()
         said, _ = process.communicate()
     ended = json.loads(said.strip().rpartition("\n")[2])
     assert (ended["state"], ended["tasks"]["train_model"], ended["tries"]["train_model"]) == ("failed", "failed", 1)
     assert ended["tasks"]["rollback_model"] == "success"
     assert "training of churn failed: the command was killed" in team.messages()[0]["text"]
-    assert team.champion("churn") == before
+    assert team.champion("churn") == champion
 
 
-def _trainings(before: Ended) -> list[psutil.Process]:
+def _trainings() -> list[psutil.Process]:
+    """The trainings at work, beside the shells that started them."""
     commands = ((process, process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"]))
-    return [
-        process
-        for process, command in commands
-        if command[1:3] == ["-m", "src.pipelines.DS.training_pipeline.train"] and before.run_id not in command
-    ]
+    module = ["-m", "src.pipelines.DS.training_pipeline.train"]
+    return [process for process, command in commands if command[1:3] == module and "churn" in command]
 
 
-def test_a_machine_that_is_away_fails_the_run_and_nothing_is_rolled_back(team: MlTeam, first: Ended) -> None:
-    before = team.champion("churn")
+def test_a_machine_that_is_away_fails_the_run_and_nothing_is_rolled_back(team: MlTeam, champion: str) -> None:
     away = {**team.connections["ec2_mlops_churn"], "port": int(free_ports()["ML_SSH_PORT"])}
     ended = team.run(CHURN, {"ec2_mlops_churn": away})
     assert ended.state == "failed"
@@ -136,7 +135,7 @@ def test_a_machine_that_is_away_fails_the_run_and_nothing_is_rolled_back(team: M
         assert message["title"] == f"{CHURN}.check_ssh_connection failed"
         assert "cannot be reached" in message["text"]
         assert "Nothing was trained: the champion of churn is untouched." in message["text"]
-    assert team.champion("churn") == before is not None, first
+    assert team.champion("churn") == champion
 
 
 def test_the_same_goes_over_http(team: MlTeam, tmp_path: Path) -> None:
@@ -151,23 +150,15 @@ def test_the_same_goes_over_http(team: MlTeam, tmp_path: Path) -> None:
     assert ended.events["credit_risk_champion"]["project"] == "credit_risk"
 
 
-def test_a_training_pipeline_trains_the_project_that_it_is_given(team: MlTeam) -> None:
-    ended = team.run("ml_training_pipeline", project="credit_risk")
-    assert ended.state == "success", ended.log
-    assert list(ended.events) == ["credit_risk_champion"]
-    assert team.champion("credit_risk") == ended.results["train_model"]["version"]
-
-
-def test_scores_of_everybody_are_a_table_on_athena(team: MlTeam, first: Ended) -> None:
+def test_scores_of_everybody_are_a_table_on_athena(team: MlTeam, champion: str) -> None:
     ended = team.run("ml_batch_inference_pipeline", project="churn")
     assert ended.state == "success", ended.log
     expected = ended.results["run_feature_pipeline_ssh"]["to_score"]
-    assert ended.results["check_scores"] == {"scores": expected, "version": int(team.champion("churn") or 0)}, first
+    assert ended.results["check_scores"] == {"scores": expected, "version": int(champion)}
 
 
-def test_drift_fails_nothing_is_told_and_asks_for_a_training_but_not_for_a_second_one(
-    team: MlTeam, first: Ended
-) -> None:
+@pytest.mark.usefixtures("champion")
+def test_drift_fails_nothing_is_told_and_asks_for_a_training_but_not_for_a_second_one(team: MlTeam) -> None:
     calm = team.run("ml_monitoring_pipeline")
     assert (calm.state, calm.events, team.messages()) == ("success", {}, []), calm.log
     assert calm.tasks_in("skipped") == {"ask_for_retraining"}
@@ -175,7 +166,7 @@ def test_drift_fails_nothing_is_told_and_asks_for_a_training_but_not_for_a_secon
     drifted = team.run("ml_monitoring_pipeline")
     assert drifted.state == "success", drifted.log
     features = drifted.events["model_drifted"]["drifted"]
-    assert {"recency_days", "score"} <= set(features), first
+    assert {"recency_days", "score"} <= set(features)
     [message] = team.messages()
     assert (message["kind"], message["title"]) == ("slack", "The data of churn have drifted")
     assert "recency_days (psi 0.0" in message["text"]

@@ -250,6 +250,11 @@ def revenue(path: Path) -> float:
     return sum(float(amount) for amount in amounts if re.fullmatch(r"\d+\.\d+", amount))
 
 
+def test_a_game_day_begins_with_a_lab_that_runs(settings: Settings) -> None:
+    with pytest.raises(LabError, match="The lab is not running"):
+        gameday.play(settings, seed=1, minutes=1, progress=Progress())
+
+
 def test_a_seed_fixes_the_series_and_no_incident_comes_again_before_all_have_come() -> None:
     first, again, other = (list(islice(gameday.series(seed), 28)) for seed in (7, 7, 8))
     assert first == again

@@ -28,7 +28,6 @@ INCIDENTS = (
         ),
         within=SOON + 30,
         hides=(
-            Expected("TaskFailed", {"dag_id": CREDIT_RISK}),
             Expected("TaskRetriesStorm", {"dag_id": CREDIT_RISK}),
             Expected("RunFailed", {"dag_id": CREDIT_RISK}),
         ),
@@ -65,7 +64,6 @@ INCIDENTS = (
             Expected("RunFailed", {"dag_id": CREDIT_RISK}),
         ),
         within=SOON + 30,
-        hides=(Expected("TaskFailed", {"dag_id": CREDIT_RISK}),),
         resolves_within=150,
         look=("mlops", "pipelines"),
         heals="""
@@ -90,7 +88,6 @@ INCIDENTS = (
         faults=(Replaced(OVERRIDES, "projects: {churn: {model: {parameters: {C: -1}}}}\n"), BadRun(CHURN)),
         fires=(Expected("TrainingFailed", {"dag_id": CHURN}), Expected("RunFailed", {"dag_id": CHURN})),
         within=SOON + 60,
-        hides=(Expected("TaskFailed", {"dag_id": CHURN, "task_id": "train_model"}),),
         resolves_within=180,
         look=("mlops", "inference"),
         heals="""

@@ -97,11 +97,7 @@ INCIDENTS = (
         faults=(Stopped("localstack"),),
         fires=(Expected("ProbeFailed", {"target": "localstack"}),),
         within=SOON,
-        hides=(
-            Expected("ProbeFailed", {"target": "s3"}),
-            Expected("ProbeFailed", {"target": "athena"}),
-            Expected("AthenaSlow"),
-        ),
+        hides=(Expected("AthenaSlow"),),
         resolves_within=90,
         look=("home", "platform"),
         heals="""
