@@ -311,7 +311,7 @@ class BadRun:
                 _finished(api, run)
 
     def heal(self, scene: Scene) -> None:
-        """Await the run, if it is still under way and so may yet end well, else another one.
+        """Await the run, if it is under way and may yet end well, as none over a bad export does; else have another.
 
         Raises:
             LabError: it did not succeed.
@@ -321,7 +321,7 @@ class BadRun:
             run = self._under_way(api, scene)
             if run and self.restarted:
                 api.clear(run, self.restarted)
-            if run is None or _finished(api, run).state != "success":
+            if run is None or _finished(api, run).state != "success" or self.spoil:
                 run_well(api, self.dag_id, self.configuration)
             if self._was_off(scene).exists():
                 api.pause(self.dag_id)

@@ -14,9 +14,11 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+from lab import datamart
 from lab.airflow_api import AirflowApi, Run
 from lab.docker_plugins import CONFIG
 from lab.errors import LabError
+from lab.orders import differences, summarize
 from lab.settings import REPOSITORY, Settings, load_settings
 from tests.compose.engine import docker
 
@@ -175,6 +177,10 @@ class ComposeLab:
     def finished(self, api: AirflowApi, run: Run) -> Run:
         """Wait until a run has ended, good or bad; Airflow may be away for a while."""
         return wait_for(f"{run} to end", lambda: api.refreshed(run), lambda found: found.is_finished, RUN_SECONDS)
+
+    def assert_right(self) -> None:
+        """The datamart is what is computed from the orders without Airflow and Athena: nothing is lost or doubled."""
+        assert not differences(summarize(self.settings.orders_csv), datamart.read_summary(self.settings))
 
     def samples(self, query: str, condition: Callable[[list[dict[str, Any]]], object] = bool) -> list[dict[str, Any]]:
         """Ask Prometheus until the result of a query is as wanted."""

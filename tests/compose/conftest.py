@@ -11,7 +11,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from lab import integration
+from lab.airflow_api import AirflowApi, Run
 from lab.bootstrap import SetupError
+from lab.demo import DAG_ID
 from lab.settings import REPOSITORY, free_ports, load_settings
 from tests.compose import images
 from tests.compose.compose_lab import ComposeLab, clone
@@ -108,3 +111,20 @@ def lab(starting_lab: Future[tuple[ComposeLab, float]], measure: Measure) -> Com
     whole, seconds = starting_lab.result()
     measure(f"up and healthy in {seconds:.0f} s, beside other tests")
     return whole
+
+
+@pytest.fixture(scope="session")
+def api(lab: ComposeLab) -> Iterator[AirflowApi]:
+    """Log in to the whole lab's Airflow."""
+    with lab.api() as client:
+        client.wait_for_dag(DAG_ID)
+        client.unpause(DAG_ID)
+        yield client
+
+
+@pytest.fixture(scope="session")
+def first_run(lab: ComposeLab, api: AirflowApi) -> Run:
+    """Run the pipeline, which starts the integration of what it has written."""
+    api.wait_for_dag(integration.DAG_ID)
+    api.unpause(integration.DAG_ID)
+    return lab.finished(api, api.trigger(DAG_ID, {}))

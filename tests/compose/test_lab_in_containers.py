@@ -1,10 +1,9 @@
-"""The whole lab in containers, from its first start to its end; the tests build on each other in this order."""
+"""The whole lab in containers from its first start on; the tests build on each other in this order."""
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -13,7 +12,6 @@ import pytest
 from lab import aws, datamart, integration
 from lab.airflow_api import AirflowApi, Run
 from lab.demo import DAG_ID, RAW_CHECK
-from lab.orders import differences, summarize
 from lab.settings import REPOSITORY
 from tests.compose.compose_lab import RUN_SECONDS, ComposeLab, wait_for
 from tests.compose.engine import docker
@@ -38,8 +36,6 @@ KILLED = {
     "check_raw_orders": "postgres",
     "ctas_orders_summary": "localstack",
 }
-WORKERS = 2
-CELERY = "COMPOSE_FILE=docker-compose.yml:docker-compose.celery.yml\n"
 # Where the containers see the clone's data.
 DATA = "/opt/lab/data"
 ONE_MORE_DAG = """
@@ -55,19 +51,6 @@ def one_more():
 one_more()
 """
 ONE_MORE_RULE = "groups: [{name: one_more, rules: [{record: one_more, expr: vector(1)}]}]\n"
-
-
-@pytest.fixture(scope="module")
-def api(lab: ComposeLab) -> Iterator[AirflowApi]:
-    with lab.api() as client:
-        client.wait_for_dag(DAG_ID)
-        client.unpause(DAG_ID)
-        yield client
-
-
-def assert_right(lab: ComposeLab, orders_csv: Path) -> None:
-    """The datamart is what is computed from the same file without Airflow and Athena: nothing is lost or doubled."""
-    assert not differences(summarize(orders_csv), datamart.read_summary(lab.settings))
 
 
 def wait_for_task(api: AirflowApi, run: Run, task_id: str) -> None:
@@ -111,6 +94,13 @@ def test_nothing_runs_as_root_or_may_become_it(lab: ComposeLab) -> None:
         assert container["HostConfig"]["SecurityOpt"] == ["no-new-privileges:true"], service
 
 
+def test_every_volume_has_a_name(lab: ComposeLab) -> None:
+    """One without would stay behind whenever the lab is taken down."""
+    for service in lab.services:
+        volumes = {mount["Name"] for mount in lab.inspect(service)["Mounts"] if mount["Type"] == "volume"}
+        assert all(name.startswith(f"{lab.project}_") for name in volumes), service
+
+
 def test_no_secret_is_in_an_environment_or_a_command(lab: ComposeLab) -> None:
     made = lab.done("exec", "-T", "airflow-apiserver", "sh", "-c", "cd /var/lib/lab/secrets && tail -n +1 *")
     values = {line for line in made.splitlines() if len(line) > 20 and not line.startswith("==>")}
@@ -120,18 +110,10 @@ def test_no_secret_is_in_an_environment_or_a_command(lab: ComposeLab) -> None:
         assert not [value for value in values if value in said], service
 
 
-@pytest.fixture(scope="module")
-def first_run(lab: ComposeLab, api: AirflowApi) -> Run:
-    """Run the pipeline, which starts the integration of what it has written."""
-    api.wait_for_dag(integration.DAG_ID)
-    api.unpause(integration.DAG_ID)
-    return lab.finished(api, api.trigger(DAG_ID, {}))
-
-
 def test_a_run_is_green_and_right(lab: ComposeLab, api: AirflowApi, first_run: Run, measure: Measure) -> None:
     tasks = api.tasks(first_run)
     assert first_run.state == "success", [api.error_message(first_run, one) for one in tasks if one.state == "failed"]
-    assert_right(lab, lab.settings.orders_csv)
+    lab.assert_right()
     assert len(datamart.partitions(lab.settings)) == 12
     measure(f"orders_pipeline in {sum(task.seconds or 0 for task in tasks):.0f} s of tasks")
 
@@ -169,6 +151,8 @@ def test_the_run_has_trained_a_champion_which_scores(
         lambda: httpx.get(f"{lab.settings.ml_api_url}/health", trust_env=False).raise_for_status().json(),
         lambda health: health["champions"][integration.PROJECT] == champion,
     )
+    # The runs to come need no further training.
+    api.pause(integration.DAG_ID)
 
 
 def test_the_alert_of_the_bad_file_has_fired_and_the_messages_arrive(lab: ComposeLab) -> None:
@@ -217,7 +201,7 @@ def test_a_run_survives_what_is_killed_in_its_middle(lab: ComposeLab, api: Airfl
         lab.kill(service)
     run = lab.finished(api, run)
     assert run.state == "success", [api.error_message(run, one) for one in api.tasks(run) if one.state == "failed"]
-    assert_right(lab, lab.settings.orders_csv)
+    lab.assert_right()
 
 
 def test_a_run_survives_its_scheduler(lab: ComposeLab, api: AirflowApi) -> None:
@@ -225,7 +209,7 @@ def test_a_run_survives_its_scheduler(lab: ComposeLab, api: AirflowApi) -> None:
     wait_for_task(api, run, "check_raw_orders")
     lab.kill("airflow-scheduler")
     assert lab.finished(api, run).state == "success"
-    assert_right(lab, lab.settings.orders_csv)
+    lab.assert_right()
 
 
 def test_metrics_come_again_after_the_exporter_was_killed(lab: ComposeLab) -> None:
@@ -235,7 +219,8 @@ def test_metrics_come_again_after_the_exporter_was_killed(lab: ComposeLab) -> No
     lab.samples(f"airflow_scheduler_heartbeat and on (instance) ({new})")
 
 
-def test_images_and_memory_are_as_small_as_promised(lab: ComposeLab, measure: Measure) -> None:
+def test_images_and_memory_are_as_small_as_promised(lab: ComposeLab, api: AirflowApi, measure: Measure) -> None:
+    wait_for("nothing to run", api.unfinished, lambda runs: not runs, RUN_SECONDS)
     for name, limit in IMAGE_LIMITS.items():
         size = int(docker("image", "inspect", "--format", "{{.Size}}", lab.settings.environment[name]))
         measure(f"{name} {size / MEGABYTE:.0f} MB")
@@ -266,78 +251,3 @@ def test_grafana_shows_every_dashboard_with_data(lab: ComposeLab, public_images:
                 lambda question=question: answer_of_grafana(anonymous, question),  # type: ignore[misc]
                 lambda frames, empty=question.empty: frames or empty,  # type: ignore[misc]
             )
-
-
-def test_stopped_and_started_again_with_celery_it_has_forgotten_nothing(
-    lab: ComposeLab, first_run: Run, measure: Measure
-) -> None:
-    before = lab.messages()
-    lab.done("down", seconds=180)
-    (lab.folder / ".env").write_text(f"{CELERY}AIRFLOW_VAR_GREETING=hello\n")
-    measure(f"with Celery, up and healthy again in {lab.up('--scale', f'airflow-worker={WORKERS}'):.0f} s")
-    assert "AIRFLOW_VAR_GREETING=hello" in lab.inspect("airflow-scheduler")["Config"]["Env"]
-    with lab.api() as api:
-        assert api.refreshed(first_run).state == "success"
-    assert {message["id"] for message in before} <= {message["id"] for message in lab.messages()}
-    lab.samples(f'last_over_time(airflow_ti_finish{{dag_id="{DAG_ID}",state="failed"}}[1h])')
-    assert_right(lab, lab.settings.orders_csv)
-
-
-def test_prometheus_and_the_dashboards_see_every_worker(lab: ComposeLab) -> None:
-    lab.samples(f"sum(flower_worker_online) == {WORKERS}")
-    asked = [question for question in questions() if "flower_" in question.expr]
-    assert len(asked) == 2
-    for question in asked:
-        lab.samples(question.expr, lambda found: len(found) == WORKERS)
-
-
-def test_a_run_on_celerys_workers_is_green_and_seen(lab: ComposeLab) -> None:
-    with lab.api() as api:
-        run = lab.finished(api, api.trigger(DAG_ID, {}))
-        assert run.state == "success", [api.error_message(run, one) for one in api.tasks(run) if one.state == "failed"]
-    assert_right(lab, lab.settings.orders_csv)
-    lab.samples('airflow_executor_open_slots{executor_class_name="CeleryExecutor"} > 0')
-    lab.samples(f'airflow_ti_finish{{dag_id="{DAG_ID}",task_id="ctas_orders_summary",state="success"}}')
-
-
-def version_of_database(lab: ComposeLab) -> str:
-    """Return which version Airflow's database is of, as Airflow's migrations call it."""
-    query = ("psql", "--username=airflow", "--tuples-only", "--command=SELECT version_num FROM alembic_version")
-    return lab.done("exec", "-T", "postgres", *query).strip()
-
-
-def test_a_database_of_an_older_airflow_is_brought_up_to_date(lab: ComposeLab) -> None:
-    lab.done("stop", *(name for name in lab.services if name.startswith("airflow-")))
-    newest = version_of_database(lab)
-    downgrade = ("db", "downgrade", "--to-version=3.2.0", "--yes")
-    lab.done("run", "--rm", "--no-deps", "--entrypoint=airflow", "airflow-init", *downgrade)
-    assert version_of_database(lab) != newest
-    lab.done("run", "--rm", "--no-deps", "airflow-init")
-    assert version_of_database(lab) == newest
-
-
-def test_a_database_of_a_newer_airflow_is_left_alone(lab: ComposeLab) -> None:
-    newer = "UPDATE alembic_version SET version_num = 'of_a_newer_one'"
-    lab.done("exec", "-T", "postgres", "psql", "--username=airflow", "--command", newer)
-    refused = lab.compose("run", "--rm", "--no-deps", "airflow-init")
-    assert refused.returncode
-    assert "The database in the volume is of a newer Airflow than this one." in refused.stderr
-
-
-def test_a_volume_of_another_postgresql_is_left_alone(lab: ComposeLab) -> None:
-    lab.done("stop", "postgres")
-    older = ("--entrypoint=sh", "postgres", "-c", 'echo 16 > "$PGDATA/PG_VERSION"')
-    lab.done("run", "--rm", "--no-deps", *older)
-    lab.done("up", "--detach", "--no-deps", "postgres")
-    why = "database files are incompatible with server"
-    wait_for("postgres to say why", lambda: lab.logs("postgres"), lambda said: why in said)
-
-
-def test_taken_down_with_its_volumes_it_leaves_nothing(lab: ComposeLab) -> None:
-    containers = json.loads(docker("inspect", *lab.done("ps", "--all", "--quiet").split()))
-    volumes = {mount["Name"] for one in containers for mount in one["Mounts"] if mount["Type"] == "volume"}
-    assert len(volumes) >= 8
-    lab.done("down", "--volumes", seconds=180)
-    assert not lab.done("ps", "--all", "--quiet")
-    assert not volumes & set(docker("volume", "ls", "--quiet").split())
-    assert not docker("network", "ls", "--quiet", "--filter", f"label=com.docker.compose.project={lab.project}")

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pwd
+import secrets
 import shutil
 import socket
 import subprocess
@@ -22,7 +23,8 @@ from lab import ml_host, openssh
 from lab.settings import free_ports
 
 HOST = "127.0.0.1"
-RUN_ID = "manual__2026-11-21T08:52:31.123456+00:00_aB3"
+# As Airflow names runs; no other test on this machine has the same.
+RUN_ID = f"manual__2026-11-21T08:52:31.123456+00:00_{secrets.token_hex(4)}"
 SECONDS = 60
 # The training of the stand-in project does what a test has written.
 TRAINING = "import os, pathlib; exec(pathlib.Path(os.environ['MLOPS_STATE_DIR'], 'training').read_text())"

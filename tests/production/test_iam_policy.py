@@ -19,6 +19,9 @@ VALUES = {
 }
 STATEMENTS = iam_policy.statements(**VALUES)
 GRANTS = frozenset(iam_policy.grants(STATEMENTS))
+# The first test that asks for the recorded runs waits for six of them.
+pytestmark = pytest.mark.timeout(1200)
+
 ASKS_AWS = re.compile(r"providers\.amazon|athena")
 ROW = re.compile(r"^\| (`\w+:\w+`.*?) \| (`.*?) \| .* \| \[.*\]\(https://docs\.aws\.amazon\.com/.*\) \|$", re.MULTILINE)
 
