@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +121,12 @@ def test_a_training_that_is_killed_is_rolled_back(team: MlTeam, champion: str) -
 def _trainings(team: MlTeam) -> list[psutil.Process]:
     """The trainings that this machine's sshd has started, beside their shells."""
     sshd = psutil.Process(team.supervisor.processes()["ml-host"].pid)
-    return [one for one in sshd.children(recursive=True) if "src.pipelines.DS.training_pipeline.train" in one.cmdline()]
+    found = []
+    for one in sshd.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it has ended meanwhile
+            if "src.pipelines.DS.training_pipeline.train" in one.cmdline():
+                found.append(one)
+    return found
 
 
 def test_a_machine_that_is_away_fails_the_run_and_nothing_is_rolled_back(team: MlTeam, champion: str) -> None:
