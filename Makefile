@@ -118,7 +118,7 @@ screenshots: $(READY) $(BROWSER) ## take the pictures of docs/screenshots anew, 
 production: $(READY) ## write production/kubernetes and production/helm anew, after a change of what they are made of
 	@$(PYTHON) -m production
 
-bench: $(READY) ## measure speed and size of a lab of its own: Athena, monitoring, start, memory; a quarter of an hour
+bench: $(READY) $(JUDGES) $(DOCKER_PLUGINS) ## measure speed and size of a lab of its own: Athena, monitoring, start, memory; a quarter of an hour
 	@$(LOCALSTACK_PYTHON) -m bench
 
 clean: $(READY) ## end the lab and remove its state: database, S3 objects, logs

@@ -89,6 +89,7 @@ def said(lab: ComposeLab, *services: str) -> str:
         ("AIRFLOW_PROT=8081", "AIRFLOW_PROT is no setting of the lab. Did you mean AIRFLOW_PORT?"),
         ("AIRFLOW_PORT=", "required variable AIRFLOW_PORT is missing a value"),
         ("AIRFLOW_VAR_DATA_LAB_BUCKET=", "required variable AIRFLOW_VAR_DATA_LAB_BUCKET is missing a value"),
+        ("AIRFLOW_VAR_S3_PROCESSED_BUCKET=", "AIRFLOW_VAR_S3_PROCESSED_BUCKET is empty."),
         ("PROMETHEUS_PORT=http", "Invalid containerPort: http"),  # as Compose has it
         ("AIRFLOW_CONN_SHOP=http://127.0.0.1:5000", "AIRFLOW_CONN_SHOP names 127.0.0.1, which in a container"),
         ("AIRFLOW_CONN_SMTP_DEFAULT=smtp://mail.example", "AIRFLOW_CONN_SMTP_DEFAULT is no JSON"),
