@@ -75,6 +75,22 @@ def test_a_kill_in_a_storm_of_writes_loses_no_answered_one_and_shows_no_half(tmp
         assert sorted(sizes(files)) == sorted(on_disk), "leftovers were not swept"
 
 
+def test_a_refused_upload_gives_its_space_back_at_once(tmp_path: Path) -> None:
+    files = tmp_path / "state" / "s3"
+    with persistent(tmp_path) as localstack:
+        s3 = localstack.client("s3")
+        make_bucket(s3, "refusing")
+        with pytest.raises(ClientError, match="BadDigest"):
+            s3.put_object(Bucket="refusing", Key="whole", Body=LARGE, ChecksumCRC32="AAAAAA==")
+        assert sizes(files) == []
+        upload = s3.create_multipart_upload(Bucket="refusing", Key="parts")["UploadId"]
+        with pytest.raises(ClientError, match="BadDigest"):
+            s3.upload_part(
+                Bucket="refusing", Key="parts", UploadId=upload, PartNumber=1, Body=LARGE, ChecksumCRC32="AAAAAA=="
+            )
+        assert sizes(files) == []
+
+
 def test_without_a_state_directory_everything_is_ephemeral(tmp_path: Path) -> None:
     with LocalStackProcess(tmp_path, LOCALSTACK_ATHENA_STATE_DIR="") as localstack:
         s3, glue = localstack.client("s3"), localstack.client("glue")

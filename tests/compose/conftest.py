@@ -4,6 +4,7 @@ What was measured is printed at the end, and how long it all took is kept for `m
 """
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -81,7 +82,8 @@ def new_lab(
     def make(project: str) -> ComposeLab:
         made = ComposeLab(
             clone(tmp_path_factory.mktemp(project)),
-            project,
+            # Others may run these tests on the same engine.
+            f"{project}-{os.getpid()}",
             free_ports(),
             left_out=() if public_images else ("grafana",),
         )

@@ -56,6 +56,11 @@ class Body:
         self._unlink_when_unused()
         return file
 
+    def discard(self) -> None:
+        """Unlink the file now: nobody shall have these bytes, nor wait for the last reference to free their space."""
+        if self._unlinking:
+            self._unlinking()
+
     def keep(self) -> None:
         """One more committed record names this body."""
         self._records += 1
@@ -120,6 +125,18 @@ class FileStoredObject(S3StoredObject):
         """Close the file; its body lives on."""
         self._file.close()
         self.closed = True
+
+    def __exit__(self, *error: object) -> None:
+        """Close; what an error ended in the middle of writing is discarded.
+
+        The error's traceback refers to the object, so the garbage collector would free its space at some later time:
+        on a full disk, the next request would fail as well.
+        """
+        try:
+            self.close()
+        finally:
+            if self._mode == "w" and any(error):
+                self._body.discard()
 
     @property
     def last_modified(self) -> int:
