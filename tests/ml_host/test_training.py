@@ -232,7 +232,9 @@ def test_what_a_command_measures_arrives_as_statsd_lines(champions: Machine, reg
         assert sender.run(FEATURES, "metered", "--source", str(datamart)).code == 0
         lines = [receiver.recv(1000).decode() for _ in range(6)]
         assert sender.run(PROMOTION, "first").code == 0
-        promoted = [receiver.recv(1000).decode() for _ in range(4)]
+        promoted = [receiver.recv(1000).decode() for _ in range(5)]
+        assert sender.run(PROMOTION, "metered", "--rollback").code == 0
+        rolled_back = [receiver.recv(1000).decode() for _ in range(6)]
     labels = "project=churn,environment=dev"
     assert {line.split(":")[0] for line in lines} == {
         f"lab.ml.started_timestamp_seconds,stage=features,{labels}",
@@ -241,3 +243,5 @@ def test_what_a_command_measures_arrives_as_statsd_lines(champions: Machine, reg
         f"lab.ml.succeeded_timestamp_seconds,stage=features,{labels}",
     }
     assert f"lab.ml.champion_version,{labels}:1.0|g" in promoted
+    (since,) = (line for line in promoted if line.startswith("lab.ml.champion_since_timestamp_seconds"))
+    assert since in rolled_back, "the champion is as old as before"

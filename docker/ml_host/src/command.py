@@ -84,7 +84,7 @@ def main(stage: str, work: Callable[[Run, argparse.Namespace], dict[str, Any]], 
             signals.gauge("lab.ml.started_timestamp_seconds", time.time(), stage=stage, **run.labels)
             result = work(run, arguments)
     except Failure as failure:
-        print(f"error: {failure}", file=sys.stderr)
+        print(f"error: {' '.join(str(failure).split())}", file=sys.stderr)
         sys.exit(failure.exit_code)
     signals.gauge("lab.ml.duration_seconds", time.monotonic() - began, stage=stage, **run.labels)
     signals.gauge("lab.ml.succeeded_timestamp_seconds", time.time(), stage=stage, **run.labels)

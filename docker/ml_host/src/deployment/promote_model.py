@@ -18,6 +18,8 @@ from src.failures import PromotionRefused
 from src.registry import CHALLENGER, CHAMPION, CHECKS, PASSED, PREVIOUS, Registry
 
 STAGE = "promotion"
+# A tag of a version: when it became the champion, in seconds since 1970; it stays when another one follows.
+PROMOTED_AT = "promoted_at"
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +28,10 @@ def work(run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
     """Promote the run's version, or roll it back; return the versions concerned."""
     registry = Registry(run.settings.registered_model)
     result = roll_back(run, registry) if arguments.rollback else promote(run, registry)
-    if result["champion"] is not None:
-        signals.gauge("lab.ml.champion_version", float(result["champion"]), **run.labels)
+    champion = registry.version_by_alias(CHAMPION)
+    if champion is not None:
+        signals.gauge("lab.ml.champion_version", float(champion.version), **run.labels)
+        signals.gauge("lab.ml.champion_since_timestamp_seconds", float(champion.tags[PROMOTED_AT]), **run.labels)
     return result
 
 
@@ -53,9 +57,8 @@ def promote(run: Run, registry: Registry) -> dict[str, Any]:
     if previous != version.version:
         if champion:
             registry.point(PREVIOUS, champion)
-        registry.tag(version, promoted_at=f"{time.time():.0f}")
+        registry.tag(version, **{PROMOTED_AT: f"{time.time():.0f}"})
         registry.point(CHAMPION, version)
-        signals.gauge("lab.ml.champion_since_timestamp_seconds", time.time(), **run.labels)
         log.info("Version %s of %s is the champion now; before: %s.", version.version, registry.name, previous)
     if _is(registry, CHALLENGER, version.version):
         registry.unpoint(CHALLENGER)
