@@ -22,6 +22,10 @@ from grafana.dashboards.fields import (
 from grafana.dashboards.panels import Content, Query, bar_gauge, linked, stat, state_timeline, table, time_series
 from grafana.dashboards.queries import heart_beats, quantiles
 
+# Airflow 3.3's LocalExecutor does not note what it runs, its open slots are all there are: the pools do.
+RUNNING = "sum(airflow_pool_running_slots)"
+FREE = f"sum(airflow_executor_open_slots) + sum(airflow_executor_running_tasks) - {RUNNING}"
+
 HEARTS = stat(
     "Heartbeats",
     "Whether each of Airflow's parts has sent a heartbeat within the last minute.",
@@ -51,7 +55,7 @@ STARVING = stat(
 SLOTS = stat(
     "Free slots",
     "How many more tasks the executor could run now. At 0, tasks wait.",
-    [Query("sum(airflow_executor_open_slots)")],
+    [Query(FREE)],
     Field(steps=steps(BAD, (1, GOOD))),
 )
 DAGS = stat("DAGs", "DAGs found in all DAG files.", [Query("max(airflow_dagbag_size)")], Field())
@@ -93,9 +97,9 @@ EXECUTOR = time_series(
     "Executor",
     "The executor's slots: tasks that run, tasks that wait in its queue, and slots that are free.",
     [
-        Query("sum(airflow_executor_running_tasks)", "running"),
+        Query(RUNNING, "running"),
         Query("sum(airflow_executor_queued_tasks)", "queued"),
-        Query("sum(airflow_executor_open_slots)", "free"),
+        Query(FREE, "free"),
     ],
     Field(colors={"running": BUSY, "queued": WARNING, "free": IDLE}),
 )
