@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,15 +21,23 @@ _HEADING = Figure("figure", "measured", "against", "ratio", "at most")
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, and print what was measured, also if not all of it could be."""
+    figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="lab-bench-") as scratch:
-        figures = _figures(LabCopy(Path(scratch) / "lab"), Path(scratch))
+        try:
+            for figure in _figures(LabCopy(Path(scratch) / "lab"), Path(scratch)):
+                figures.append(figure)  # noqa: PERF402 - each is kept, whatever comes of the next
+        finally:
+            _print(figures)
+
+
+def _print(figures: list[Figure]) -> None:
     widths = [max(len(row[column]) for row in [*figures, _HEADING]) for column in range(len(_HEADING))]
     for row in [_HEADING, *figures]:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def _figures(lab: LabCopy, folder: Path) -> list[Figure]:
+def _figures(lab: LabCopy, folder: Path) -> Iterator[Figure]:
     settings = load_settings()
     orders = folder / "orders.csv"
     _say(f"generating {_ORDERS:,} orders")
@@ -39,29 +48,24 @@ def _figures(lab: LabCopy, folder: Path) -> list[Figure]:
         _say("starting a lab")
         up = seconds(lab.run, "up")
         time.sleep(_AT_REST_AFTER_SECONDS)
-        rest = _memory_megabytes(lab)
+        yield Figure("make up, from nothing to healthy", f"{up:.0f} s", "", "", "35 s")
+        yield Figure("memory at rest (PSS)", f"{_memory_megabytes(lab)} MB", "", "", "1600 MB")
         _say("measuring Athena")
         athena = Athena(settings, "lab-bench")
-        figures = measure(athena, orders, folder)
+        yield from measure(athena, orders, folder)
         athena.close()
         _say("running the demo")
-        demo = seconds(lab.run, "demo")
+        yield Figure("make demo, with make up", f"{up + seconds(lab.run, 'demo'):.0f} s", "", "", "90 s")
         _say("letting twenty tasks fail; their alerts wait a minute each")
-        figures += failures.measure(lab, settings)
+        yield from failures.measure(lab, settings)
         _say("simulating two hundred DAGs, some five minutes")
-        figures += fleet.measure(settings)
+        yield from fleet.measure(settings)
     _say("flooding the StatsD exporters")
-    figures += statsd.measure()
+    yield from statsd.measure()
     _say("training and scoring on a machine of the ML team's")
-    figures += ml_host.measure(folder / "ml_host")
+    yield from ml_host.measure(folder / "ml_host")
     _say("building the images, and starting the lab in containers")
-    figures += containers.measure()
-    return [
-        *figures,
-        Figure("make up, from nothing to healthy", f"{up:.0f} s", "", "", "35 s"),
-        Figure("make demo, with make up", f"{up + demo:.0f} s", "", "", "90 s"),
-        Figure("memory at rest (PSS)", f"{rest} MB", "", "", "1600 MB"),
-    ]
+    yield from containers.measure()
 
 
 def _memory_megabytes(lab: LabCopy) -> int:

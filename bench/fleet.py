@@ -26,8 +26,9 @@ _SCRAPED_SECONDS = 15
 _EVALUATED_SECONDS = 185  # every group of rules
 _REPEATS = 3
 _STEP_SECONDS = 5  # the shortest that Grafana asks for: that of the scrapes
-# What Grafana puts in: every DAG and task, and the durations that follow from the step.
-_VARIABLES = {"dag_id": ".*", "task_id": ".*", "__interval": "5s", "__rate_interval": "20s"}
+# The durations that Grafana puts in, which follow from the step; for a dashboard's own variables, whatever there is.
+_DURATIONS = {"__interval": "5s", "__rate_interval": "20s"}
+_EVERY = ".*"
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
 
@@ -160,4 +161,4 @@ def _long(duration: str) -> int:
 
 
 def _filled(expression: str) -> str:
-    return re.sub(r"\$([a-z_]\w*)", lambda name: _VARIABLES[name[1]], expression)
+    return re.sub(r"\$([a-z_]\w*)", lambda name: _DURATIONS.get(name[1], _EVERY), expression)
