@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import time
@@ -24,7 +23,9 @@ from tests.compose.engine import docker
 
 Answer = TypeVar("Answer")
 
-UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+# What a container's processes have in memory, as the kernel calls it: since cgroups' second version, and before.
+CGROUP_STATISTICS = ("/sys/fs/cgroup/memory.stat", "/sys/fs/cgroup/memory/memory.stat")
+RESIDENT = ("anon", "file_mapped", "rss", "mapped_file")
 UP_SECONDS = 300
 BUILD_SECONDS = 1200
 RUN_SECONDS = 300
@@ -160,11 +161,17 @@ class ComposeLab:
         return found
 
     def memory(self) -> dict[str, int]:
-        """Return how many bytes each running service takes, without what is cached of files."""
-        names = {one["ID"]: one["Service"] for one in self._containers() if one["State"] == "running"}
-        said = docker("stats", "--no-stream", "--format", "{{.ID}} {{.MemUsage}}", *names)
-        found = [re.match(r"(\w+) ([\d.]+)(\w+) ", line) for line in said.splitlines()]
-        return {names[used[1]]: int(float(used[2]) * UNITS[used[3]]) for used in found if used}
+        """Return how many bytes the processes of each running service take, without what is only cached of files.
+
+        `docker stats` counts the cache as well, as far as it was read more than once; it goes when memory is wanted.
+        """
+        found = {}
+        for container in self._containers():
+            if container["State"] == "running":
+                said = docker("exec", container["ID"], "cat", *CGROUP_STATISTICS, check=False)
+                numbers = dict(line.split() for line in said.splitlines())
+                found[container["Service"]] = sum(int(numbers[name]) for name in RESIDENT if name in numbers)
+        return found
 
     def logs(self, service: str) -> str:
         """Return what a service has printed."""

@@ -6,6 +6,7 @@ What was measured is printed at the end, and how long it all took is kept for `m
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -122,6 +123,27 @@ def api(lab: ComposeLab) -> Iterator[AirflowApi]:
         client.wait_for_dag(DAG_ID)
         client.unpause(DAG_ID)
         yield client
+
+
+@pytest.fixture(scope="session")
+def make(lab: ComposeLab, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """Run the lab's command line in the clone, as make does there."""
+    state_dir = tmp_path_factory.mktemp("make") / "state"
+
+    def run(*arguments: str) -> str:
+        shell = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
+        outcome = subprocess.run(
+            [sys.executable, "-m", "lab", *arguments],
+            cwd=lab.folder,
+            env={**shell, **lab.ports, "LAB_STATE_DIR": str(state_dir)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert outcome.returncode == 0, outcome.stdout + outcome.stderr
+        return outcome.stdout
+
+    return run
 
 
 @pytest.fixture(scope="session")

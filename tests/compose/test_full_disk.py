@@ -17,11 +17,11 @@ LARGE_RESULT = """
 SELECT a.n, b.n, 'forty bytes, so that there are many of them.'
 FROM UNNEST(SEQUENCE(1, 1000)) AS a (n) CROSS JOIN UNNEST(SEQUENCE(1, 1000)) AS b (n)
 """
-# A volume of 40 MB in memory, of LocalStack's user.
+# A volume of 24 MB in memory, of LocalStack's user.
 SMALL_VOLUME = """
 volumes:
   localstack:
-    driver_opts: {type: tmpfs, device: tmpfs, o: "size=40m,uid=50000,gid=0,mode=0770"}
+    driver_opts: {type: tmpfs, device: tmpfs, o: "size=24m,uid=50000,gid=0,mode=0770"}
 """
 
 
@@ -39,7 +39,7 @@ def test_what_does_not_fit_is_refused_and_the_rest_stays(full_lab: ComposeLab) -
     s3, bucket = aws.s3_client(full_lab.settings), full_lab.settings.bucket
     s3.put_object(Bucket=bucket, Key="small", Body=b"kept")
     with pytest.raises(ClientError, match="No space left on device"):
-        s3.put_object(Bucket=bucket, Key="large", Body=bytes(45 * MEGABYTE))
+        s3.put_object(Bucket=bucket, Key="large", Body=bytes(26 * MEGABYTE))
     assert s3.get_object(Bucket=bucket, Key="small")["Body"].read() == b"kept"
     # Once there is room, all goes on as before.
     s3.put_object(Bucket=bucket, Key="another", Body=bytes(MEGABYTE))

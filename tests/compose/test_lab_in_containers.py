@@ -1,8 +1,6 @@
 """The whole lab in containers from its first start on; the tests build on each other in this order."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +10,6 @@ import pytest
 from lab import aws, datamart, integration
 from lab.airflow_api import AirflowApi, Run
 from lab.demo import DAG_ID, RAW_CHECK
-from lab.settings import REPOSITORY
 from tests.compose.compose_lab import RUN_SECONDS, ComposeLab, wait_for
 from tests.compose.engine import docker
 from tests.grafana.generated_dashboards import Question, dashboards, questions, variables
@@ -21,6 +18,7 @@ from tests.grafana.generated_dashboards import Question, dashboards, questions, 
 pytestmark = pytest.mark.timeout(2400)
 
 Measure = Callable[[str], None]
+Make = Callable[..., str]
 
 MEGABYTE = 10**6
 IMAGE_LIMITS = {"AIRFLOW_IMAGE": 900 * MEGABYTE, "LOCALSTACK_IMAGE": 500 * MEGABYTE}
@@ -32,12 +30,11 @@ ALERT_SECONDS = 120
 DONE = {"lab-init", "airflow-init"}
 # What is killed while a task of the same run is at work, which each time needs it.
 KILLED = {
+    "upload_csv_to_s3": "postgres",
     "create_external_raw_orders": "airflow-apiserver",
-    "check_raw_orders": "postgres",
+    "check_raw_orders": "airflow-scheduler",
     "ctas_orders_summary": "localstack",
 }
-# Where the containers see the clone's data.
-DATA = "/opt/lab/data"
 ONE_MORE_DAG = """
 from airflow.sdk import dag, task
 
@@ -85,6 +82,71 @@ def test_every_service_is_up(lab: ComposeLab) -> None:
     assert states == {name: "done" if name in DONE else "healthy" for name in lab.services}
 
 
+def test_a_run_is_green_and_right(lab: ComposeLab, api: AirflowApi, first_run: Run, measure: Measure) -> None:
+    tasks = api.tasks(first_run)
+    assert first_run.state == "success", [api.error_message(first_run, one) for one in tasks if one.state == "failed"]
+    lab.assert_right()
+    assert len(datamart.partitions(lab.settings)) == 12
+    measure(f"orders_pipeline in {sum(task.seconds or 0 for task in tasks):.0f} s of tasks")
+
+
+def test_metrics_of_the_run_are_in_prometheus(lab: ComposeLab) -> None:
+    lab.samples(f'airflow_ti_finish{{dag_id="{DAG_ID}",state="success"}}', lambda found: len(found) >= 8)
+    lab.samples('pipeline_rows{stage="raw",outcome="read"} == 50000')
+    lab.samples('datamart_last_success_timestamp_seconds{datamart="orders_summary"}')
+    lab.samples("lab_probe_success == 1", lambda found: len(found) == 7)
+    # Every target there is, none down.
+    assert not lab.samples("up == 0", lambda found: not found)
+    assert lab.alerts() == {"Watchdog"}
+
+
+def test_an_export_of_bad_rows_fails_the_run(lab: ComposeLab, api: AirflowApi, make: Make) -> None:
+    # Put into the clone now, and seen by the containers at once.
+    make("incident", "data-dirty")
+    (run,) = (one for one in api.unfinished() if one.dag_id == DAG_ID)
+    run = lab.finished(api, run)
+    assert run.state == "failed"
+    assert [task.task_id for task in api.tasks(run) if task.state == "failed"] == [RAW_CHECK]
+
+
+def test_the_run_has_trained_a_champion_which_scores(
+    lab: ComposeLab, api: AirflowApi, first_run: Run, measure: Measure
+) -> None:
+    run = lab.finished(api, api.wait_for_consequence(first_run, integration.DAG_ID))
+    tasks = api.tasks(run)
+    assert run.state == "success", [api.error_message(run, one) for one in tasks if one.state == "failed"]
+    measure(f"{integration.DAG_ID} in {sum(task.seconds or 0 for task in tasks):.0f} s of tasks")
+    champion = api.result(run, "promote_model")["champion"]
+    wait_for(
+        "the inference API to take over the champion",
+        lambda: httpx.get(f"{lab.settings.ml_api_url}/health", trust_env=False).raise_for_status().json(),
+        lambda health: health["champions"][integration.PROJECT] == champion,
+    )
+    # The runs to come need no further training.
+    api.pause(integration.DAG_ID)
+
+
+def test_mlflow_keeps_its_runs_in_postgresql_and_its_models_in_s3(lab: ComposeLab) -> None:
+    query = (
+        "psql",
+        "--username=airflow",
+        "--dbname=mlflow",
+        "--tuples-only",
+        "--command=SELECT name FROM model_versions",
+    )
+    assert integration.PROJECT in lab.done("exec", "-T", "postgres", *query)
+    s3, bucket = aws.s3_client(lab.settings), lab.settings.ml_artifacts_bucket
+    assert s3.list_objects_v2(Bucket=bucket, Prefix="mlflow/")["KeyCount"] > 0
+
+
+def test_the_machine_is_open_to_nobody_without_its_key(lab: ComposeLab) -> None:
+    options = ("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null")
+    login = ("ssh", *options, "-p", str(lab.settings.ml_ssh_port), "mlops@127.0.0.1", "true")
+    refused = lab.compose("exec", "-T", "ml-host", *login)
+    assert refused.returncode
+    assert "Permission denied (publickey)" in refused.stderr
+
+
 def test_nothing_runs_as_root_or_may_become_it(lab: ComposeLab) -> None:
     for service in lab.services:
         container = lab.inspect(service)
@@ -110,52 +172,14 @@ def test_no_secret_is_in_an_environment_or_a_command(lab: ComposeLab) -> None:
         assert not [value for value in values if value in said], service
 
 
-def test_a_run_is_green_and_right(lab: ComposeLab, api: AirflowApi, first_run: Run, measure: Measure) -> None:
-    tasks = api.tasks(first_run)
-    assert first_run.state == "success", [api.error_message(first_run, one) for one in tasks if one.state == "failed"]
-    lab.assert_right()
-    assert len(datamart.partitions(lab.settings)) == 12
-    measure(f"orders_pipeline in {sum(task.seconds or 0 for task in tasks):.0f} s of tasks")
+def test_an_edited_dag_and_an_edited_rule_show_without_a_rebuild(lab: ComposeLab, api: AirflowApi) -> None:
+    (lab.folder / "dags" / "one_more.py").write_text(ONE_MORE_DAG)
+    (lab.folder / "alerting" / "rules" / "one_more.yml").write_text(ONE_MORE_RULE)
+    api.wait_for_dag("one_more")
+    lab.samples("one_more == 1")
 
 
-def test_metrics_of_the_run_are_in_prometheus(lab: ComposeLab) -> None:
-    lab.samples(f'airflow_ti_finish{{dag_id="{DAG_ID}",state="success"}}', lambda found: len(found) >= 8)
-    lab.samples('pipeline_rows{stage="raw",outcome="read"} == 50000')
-    lab.samples('datamart_last_success_timestamp_seconds{datamart="orders_summary"}')
-    lab.samples("lab_probe_success == 1", lambda found: len(found) == 7)
-    # Every target there is, none down.
-    assert not lab.samples("up == 0", lambda found: not found)
-    assert lab.alerts() == {"Watchdog"}
-
-
-def test_a_bad_file_fails_the_run(lab: ComposeLab, api: AirflowApi) -> None:
-    generator = REPOSITORY / "data" / "generate_orders.py"
-    options = ["--rows", "2000", "--dirty", "0.4", "--output", str(lab.folder / "data" / "dirty.csv")]
-    subprocess.run([sys.executable, generator, *options], check=True, capture_output=True)
-    # Put into the clone now, and seen by the containers at once.
-    run = lab.finished(api, api.trigger(DAG_ID, {"orders_csv": f"{DATA}/dirty.csv"}))
-    assert run.state == "failed"
-    assert [task.task_id for task in api.tasks(run) if task.state == "failed"] == [RAW_CHECK]
-
-
-def test_the_run_has_trained_a_champion_which_scores(
-    lab: ComposeLab, api: AirflowApi, first_run: Run, measure: Measure
-) -> None:
-    run = lab.finished(api, api.wait_for_consequence(first_run, integration.DAG_ID))
-    tasks = api.tasks(run)
-    assert run.state == "success", [api.error_message(run, one) for one in tasks if one.state == "failed"]
-    measure(f"{integration.DAG_ID} in {sum(task.seconds or 0 for task in tasks):.0f} s of tasks")
-    champion = api.result(run, "promote_model")["champion"]
-    wait_for(
-        "the inference API to take over the champion",
-        lambda: httpx.get(f"{lab.settings.ml_api_url}/health", trust_env=False).raise_for_status().json(),
-        lambda health: health["champions"][integration.PROJECT] == champion,
-    )
-    # The runs to come need no further training.
-    api.pause(integration.DAG_ID)
-
-
-def test_the_alert_of_the_bad_file_has_fired_and_the_messages_arrive(lab: ComposeLab) -> None:
+def test_the_alert_on_the_bad_export_has_fired_and_the_messages_arrive(lab: ComposeLab) -> None:
     wait_for("the alert to fire", lab.alerts, lambda alerts: "DataQualityCheckFailed" in alerts, ALERT_SECONDS)
     wait_for(
         "messages of Airflow and of Alertmanager, by mail and to Slack",
@@ -164,34 +188,6 @@ def test_the_alert_of_the_bad_file_has_fired_and_the_messages_arrive(lab: Compos
     )
     told = [message["title"] for message in lab.messages()]
     assert any(RAW_CHECK in title for title in told), told
-
-
-def test_mlflow_keeps_its_runs_in_postgresql_and_its_models_in_s3(lab: ComposeLab) -> None:
-    query = (
-        "psql",
-        "--username=airflow",
-        "--dbname=mlflow",
-        "--tuples-only",
-        "--command=SELECT name FROM model_versions",
-    )
-    assert integration.PROJECT in lab.done("exec", "-T", "postgres", *query)
-    s3, bucket = aws.s3_client(lab.settings), lab.settings.ml_artifacts_bucket
-    assert s3.list_objects_v2(Bucket=bucket, Prefix="mlflow/")["KeyCount"] > 0
-
-
-def test_the_machine_is_open_to_nobody_without_its_key(lab: ComposeLab) -> None:
-    options = ("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null")
-    login = ("ssh", *options, "-p", str(lab.settings.ml_ssh_port), "mlops@127.0.0.1", "true")
-    refused = lab.compose("exec", "-T", "ml-host", *login)
-    assert refused.returncode
-    assert "Permission denied (publickey)" in refused.stderr
-
-
-def test_an_edited_dag_and_an_edited_rule_show_without_a_rebuild(lab: ComposeLab, api: AirflowApi) -> None:
-    (lab.folder / "dags" / "one_more.py").write_text(ONE_MORE_DAG)
-    (lab.folder / "alerting" / "rules" / "one_more.yml").write_text(ONE_MORE_RULE)
-    api.wait_for_dag("one_more")
-    lab.samples("one_more == 1")
 
 
 def test_a_run_survives_what_is_killed_in_its_middle(lab: ComposeLab, api: AirflowApi) -> None:
@@ -204,12 +200,9 @@ def test_a_run_survives_what_is_killed_in_its_middle(lab: ComposeLab, api: Airfl
     lab.assert_right()
 
 
-def test_a_run_survives_its_scheduler(lab: ComposeLab, api: AirflowApi) -> None:
-    run = api.trigger(DAG_ID, {})
-    wait_for_task(api, run, "check_raw_orders")
-    lab.kill("airflow-scheduler")
-    assert lab.finished(api, run).state == "success"
-    lab.assert_right()
+def test_the_right_export_heals_the_bad_one(lab: ComposeLab, make: Make) -> None:
+    make("heal")
+    assert not list((lab.folder / "data" / "incidents").iterdir())
 
 
 def test_metrics_come_again_after_the_exporter_was_killed(lab: ComposeLab) -> None:

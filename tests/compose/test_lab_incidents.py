@@ -3,23 +3,19 @@
 What each of them is told by, tests/incidents shows without containers.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from lab.demo import DAG_ID
 from lab.incidents.containers import Containers
 from lab.incidents.parts import PartFile
 from lab.settings import REPOSITORY
-from tests.compose.compose_lab import ComposeLab, wait_for
+from tests.compose.compose_lab import ComposeLab
 
 pytestmark = pytest.mark.timeout(2400)
 
-Run = Callable[..., str]
+Make = Callable[..., str]
 HEARTBEAT = "sum(airflow_scheduler_heartbeat)"
 
 
@@ -28,27 +24,6 @@ def parts(lab: ComposeLab) -> Containers:
     found = Containers.find(lab.folder)
     assert found is not None
     return found
-
-
-@pytest.fixture(scope="module")
-def make(lab: ComposeLab, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Run the lab's command line in the clone, as make does there."""
-    state_dir = tmp_path_factory.mktemp("incidents") / "state"
-
-    def run(*arguments: str) -> str:
-        shell = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
-        outcome = subprocess.run(
-            [sys.executable, "-m", "lab", *arguments],
-            cwd=lab.folder,
-            env={**shell, **lab.ports, "LAB_STATE_DIR": str(state_dir)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert outcome.returncode == 0, outcome.stdout + outcome.stderr
-        return outcome.stdout
-
-    return run
 
 
 def test_a_lab_that_was_started_elsewhere_is_not_touched(lab: ComposeLab, tmp_path: Path) -> None:
@@ -77,18 +52,7 @@ def test_a_part_stands_still_and_goes_on(lab: ComposeLab, parts: Containers) -> 
         assert lab.inspect("airflow-scheduler")["State"]["Status"] == "running"
 
 
-def test_a_spoilt_export_fails_the_run_and_the_right_one_heals_it(lab: ComposeLab, make: Run) -> None:
-    make("incident", "data-dirty")
-    with lab.api() as api:
-        wait_for(
-            "orders_pipeline to fail", api.unfinished, lambda runs: DAG_ID not in {run.dag_id for run in runs}, 180
-        )
-    lab.samples('pipeline_quality_checks_total{check="raw_orders",result="failed"}')
-    make("heal")
-    assert not list((lab.folder / "data" / "incidents").iterdir())
-
-
-def test_metrics_flow_again_after_the_exporter_has_been_away(lab: ComposeLab, make: Run) -> None:
+def test_metrics_flow_again_after_the_exporter_has_been_away(lab: ComposeLab, make: Make) -> None:
     make("incident", "exporter-down")
     lab.samples('up{job="statsd-exporter"} == 0')
     make("heal")
