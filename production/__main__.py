@@ -22,6 +22,7 @@ def files() -> dict[str, str]:
     return {
         "kubernetes/prometheus_rules.yaml": _yaml(objects.prometheus_rules(), "alerting/rules"),
         "kubernetes/service_monitor.yaml": _yaml([objects.service_monitor()], "prometheus/prometheus.yml"),
+        "kubernetes/scrape_config.yaml": _yaml([objects.scrape_config()], "prometheus/prometheus.yml"),
         "kubernetes/dashboards.yaml": _yaml(objects.dashboards(), "grafana/generated"),
         "helm/airflow.yaml": _yaml([values.airflow()], "prometheus/statsd_mapping.yml and lab/airflow.env"),
         "helm/kube-prometheus-stack.yaml": _yaml([values.kube_prometheus_stack()], "production/values.py"),

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from production import sources
 
@@ -11,6 +12,7 @@ Object = dict[str, Any]
 LABELS = {"app.kubernetes.io/part-of": "airflow-observability-lab"}
 PREFIX = "airflow"
 JOB = "statsd-exporter"
+API_JOB = "inference-api"
 
 # Alerts that belong to the lab, each with the reason why a cluster does not get it.
 LEFT_OUT = {
@@ -61,6 +63,20 @@ def service_monitor() -> Object:
     chart = {"tier": "airflow", "component": "statsd"}
     spec = {"selector": {"matchLabels": chart}, "endpoints": [endpoint]}
     return _object("monitoring.coreos.com/v1", "ServiceMonitor", Path(JOB), spec=spec)
+
+
+def scrape_config() -> Object:
+    """Return the ScrapeConfig for the ML team's inference API, which serves outside the cluster."""
+    every = sources.load(sources.PROMETHEUS)["global"]
+    address = urlsplit(sources.load(sources.ADDRESSES)["ml_api"])
+    spec = {
+        "jobName": API_JOB,
+        "scheme": address.scheme.upper(),
+        "scrapeInterval": every["scrape_interval"],
+        "scrapeTimeout": every["scrape_timeout"],
+        "staticConfigs": [{"targets": [address.netloc]}],
+    }
+    return _object("monitoring.coreos.com/v1alpha1", "ScrapeConfig", Path(API_JOB), spec=spec)
 
 
 def dashboards() -> list[Object]:

@@ -29,8 +29,8 @@ def airflow() -> Values:
 
 
 def kube_prometheus_stack() -> Values:
-    """Return what makes kube-prometheus-stack see rules and monitors that it did not bring itself."""
-    seen = ("rule", "serviceMonitor")
+    """Return what makes kube-prometheus-stack see rules, monitors and targets that it did not bring itself."""
+    seen = ("rule", "serviceMonitor", "scrapeConfig")
     return {"prometheus": {"prometheusSpec": {f"{kind}SelectorNilUsesHelmValues": False for kind in seen}}}
 
 

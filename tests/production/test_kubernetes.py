@@ -32,7 +32,8 @@ def documents(name: str) -> list[dict[str, Any]]:
 
 
 def operator_objects() -> list[dict[str, Any]]:
-    return [*documents("kubernetes/prometheus_rules.yaml"), *documents("kubernetes/service_monitor.yaml")]
+    names = ("prometheus_rules", "service_monitor", "scrape_config")
+    return [one for name in names for one in documents(f"kubernetes/{name}.yaml")]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -52,6 +53,7 @@ def test_the_prometheus_operator_accepts_each_object(one: dict[str, Any]) -> Non
         ("PrometheusRule", ("spec", "groups", 0, "interval"), "often"),
         ("ServiceMonitor", ("spec", "endpoints", 0, "relabelings", 0, "action"), "forget"),
         ("ServiceMonitor", ("spec", "endpoint"), []),
+        ("ScrapeConfig", ("spec", "scheme"), "ftp"),
     ],
 )
 def test_the_prometheus_operator_would_refuse_a_mistake(kind: str, path: tuple[Any, ...], wrong: Any) -> None:
