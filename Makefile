@@ -21,7 +21,7 @@ TRIVY = docker run --rm --volume /var/run/docker.sock:/var/run/docker.sock $(TRI
 IMAGES = $(shell sed -nE 's/^(AIRFLOW|LOCALSTACK|ML_HOST)_IMAGE=//p' .env.example)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs incident heal gameday test test-parts test-lab test-compose test-incidents lint fmt lock secrets workflows scan check-dags deploy release-notes dashboards screenshots production bench clean
+.PHONY: help setup demo up down status logs incident heal gameday test test-parts test-services test-lab test-compose test-incidents lint fmt lock secrets workflows scan check-dags deploy release-notes dashboards screenshots production bench clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,16 +52,18 @@ heal: .venv/synchronized ## undo every incident, and wait until its alerts are r
 gameday: .venv/synchronized ## cause a series of incidents, told at its end: the same SEED=7 plays the same one; MINUTES=60
 	$(LAB) gameday --seed $(or $(SEED),$(error Which one? make gameday SEED=7)) $(if $(MINUTES),--minutes $(MINUTES))
 
-# The whole lab mostly waits, for scrapes and alerts: its tests run beside the others, and are shown when they are done.
-# A + has what runs at once shown at once.
-test: lint $(JUDGES) $(BROWSER) ## run every check and test: lint, then test-parts and test-lab side by side
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-parts test-lab
+# Most of them mostly wait, for processes to start and alerts to fire: so they run side by side, and each but the first is
+# shown when it is done. A + has what runs at once shown at once.
+test: lint $(JUDGES) $(BROWSER) ## run every check and test: lint, then test-parts, test-services and test-lab side by side
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-parts test-services test-lab
 
-test-parts: $(READY) $(JUDGES) $(BROWSER) ## test the parts: the fast tests, then alerts, Athena, the ML team's
+test-parts: $(READY) $(JUDGES) $(BROWSER) ## test the parts that need no lab: DAGs, commands, rules, dashboards, pages
 	+$(PYTHON) -m pytest tests --ignore=tests/alerting --ignore=tests/athena --ignore=tests/compose --ignore=tests/e2e --ignore=tests/incidents --ignore=tests/ml_host --ignore=tests/production
-	+$(PYTHON) -m pytest tests/alerting tests/production
-	+$(LOCALSTACK_PYTHON) -m pytest tests/athena
-	+$(ML_HOST_PYTHON) -m pytest tests/ml_host
+
+test-services: $(READY) $(JUDGES) ## test alerts and what production gets, Athena, the ML team's machine
+	$(PYTHON) -m pytest tests/alerting tests/production
+	$(LOCALSTACK_PYTHON) -m pytest tests/athena
+	$(ML_HOST_PYTHON) -m pytest tests/ml_host
 
 test-lab: $(READY) $(BROWSER) ## test a whole lab of its own: pipelines, pages, alerts that fire
 	$(PYTHON) -m pytest tests/e2e
