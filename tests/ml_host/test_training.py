@@ -1,5 +1,6 @@
 """From the datamart to a champion, and everything that may keep a version from becoming one."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -217,6 +218,20 @@ def test_a_second_run_of_a_project_waits_and_a_killed_one_holds_nobody_up(champi
             end(second)
     finally:
         end(first)
+
+
+def test_a_command_that_nobody_reads_any_more_ends_as_told(champions: Machine, datamart: Path) -> None:
+    with (champions.state / "locks" / "dev.churn").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        waiting = champions.start("-m", FEATURES, *names("unread"), "--source", str(datamart))
+        try:
+            assert waiting.stdout
+            assert "Another run of churn in dev is at work" in waiting.stdout.readline()
+            waiting.stdout.close()
+            waiting.send_signal(signal.SIGTERM)
+            assert waiting.wait(60) == 128 + signal.SIGTERM
+        finally:
+            end(waiting)
 
 
 def test_what_a_command_measures_arrives_as_statsd_lines(champions: Machine, registry_uri: str, datamart: Path) -> None:

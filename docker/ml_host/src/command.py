@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -128,6 +128,8 @@ def _alone(run: Run) -> Iterator[None]:
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    # As an exception, so that what is half done is undone on the way out.
-    print(f"error: ended by {signal.Signals(number).name}", file=sys.stderr)
+    # As an exception, so that what is half done is undone on the way out; as this one, because libraries go on after an
+    # OSError, such as that of a message to a reader who is no more.
+    with suppress(OSError):
+        print(f"error: ended by {signal.Signals(number).name}", file=sys.stderr)
     sys.exit(128 + number)
