@@ -50,6 +50,18 @@ class Run:
         return {"project": self.project, "environment": self.environment}
 
 
+class Ended(SystemExit):
+    """A signal told the command to end.
+
+    It is raised, so that what is half done is undone on the way out, and is no Exception, after which libraries go on.
+    The signal's handler writes nothing: it may have interrupted the writing of a line.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(128 + number)
+        self.reason = f"ended by {signal.Signals(number).name}"
+
+
 def features_directory(project: str, environment: str) -> Path:
     """Return the folder that holds a folder of features for each run."""
     return state_directory() / "features" / environment / project
@@ -83,6 +95,10 @@ def main(stage: str, work: Callable[[Run, argparse.Namespace], dict[str, Any]], 
         with _alone(run):
             signals.gauge("lab.ml.started_timestamp_seconds", time.time(), stage=stage, **run.labels)
             result = work(run, arguments)
+    except Ended as ended:
+        with suppress(OSError):  # nobody reads it any more
+            print(f"error: {ended.reason}", file=sys.stderr)
+        raise
     except Failure as failure:
         print(f"error: {' '.join(str(failure).split())}", file=sys.stderr)
         sys.exit(failure.exit_code)
@@ -128,8 +144,4 @@ def _alone(run: Run) -> Iterator[None]:
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
-    # As an exception, so that what is half done is undone on the way out; as this one, because libraries go on after an
-    # OSError, such as that of a message to a reader who is no more.
-    with suppress(OSError):
-        print(f"error: ended by {signal.Signals(number).name}", file=sys.stderr)
-    sys.exit(128 + number)
+    raise Ended(number)
