@@ -2,8 +2,11 @@
 
 import fcntl
 import os
+import re
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -12,6 +15,7 @@ from machine import (
     BATCH,
     DRIFT,
     FEATURES,
+    PROJECT,
     PROMOTION,
     TRAINING,
     Machine,
@@ -20,6 +24,7 @@ from machine import (
     names,
     new_machine,
     overridden,
+    wait_until,
 )
 
 
@@ -220,18 +225,47 @@ def test_a_second_run_of_a_project_waits_and_a_killed_one_holds_nobody_up(champi
         end(first)
 
 
-def test_a_command_that_nobody_reads_any_more_ends_as_told(champions: Machine, datamart: Path) -> None:
-    with (champions.state / "locks" / "dev.churn").open("a") as lock:
+def sleeps(process: Path) -> int:
+    """How often a process has begun to wait for something."""
+    found = re.search(r"^voluntary_ctxt_switches:\s+(\d+)", (process / "status").read_text(), re.MULTILINE)
+    assert found
+    return int(found[1])
+
+
+def test_a_command_that_is_told_to_end_in_the_middle_of_a_line_does_so(champions: Machine, datamart: Path) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as unread, (champions.state / "locks" / "dev.churn").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        waiting = champions.start("-m", FEATURES, *names("unread"), "--source", str(datamart))
+        with os.fdopen(writer, "wb", buffering=0) as full:
+            os.set_blocking(writer, False)
+            while full.write(bytes(4096)):
+                pass
+            os.set_blocking(writer, True)
+            stuck = subprocess.Popen(
+                (sys.executable, "-m", FEATURES, *names("stuck"), "--source", str(datamart)),
+                cwd=PROJECT,
+                # As over SSH: what writes a line may be interrupted in the middle of it.
+                env={name: value for name, value in champions.environment.items() if name != "PYTHONUNBUFFERED"},
+                stdout=subprocess.DEVNULL,
+                stderr=full,
+            )
         try:
-            assert waiting.stdout
-            assert "Another run of churn in dev is at work" in waiting.stdout.readline()
-            waiting.stdout.close()
-            waiting.send_signal(signal.SIGTERM)
-            assert waiting.wait(60) == 128 + signal.SIGTERM
+            process = Path(f"/proc/{stuck.pid}")
+            # Before it says to nobody that it waits.
+            wait_until(
+                "it to look for the lock",
+                lambda: Path(lock.name) in {link.resolve() for link in (process / "fd").iterdir()},
+            )
+            wait_until("it to write", lambda: "pipe_write" in (process / "wchan").read_text())
+            before = sleeps(process)
+            stuck.send_signal(signal.SIGTERM)
+            wait_until("it to write again", lambda: sleeps(process) > before)
+            unread.close()
+            # With which code, there is nobody to tell.
+            assert stuck.wait(60)
         finally:
-            end(waiting)
+            stuck.kill()
+            stuck.wait()
 
 
 def test_what_a_command_measures_arrives_as_statsd_lines(champions: Machine, registry_uri: str, datamart: Path) -> None:
