@@ -170,7 +170,9 @@ class ComposeLab:
             if container["State"] == "running":
                 said = docker("exec", container["ID"], "cat", *CGROUP_STATISTICS, check=False)
                 numbers = dict(line.split() for line in said.splitlines())
-                found[container["Service"]] = sum(int(numbers[name]) for name in RESIDENT if name in numbers)
+                resident = [int(numbers[name]) for name in RESIDENT if name in numbers]
+                assert resident, f"{container['Service']} does not say what memory it takes: {said}"
+                found[container["Service"]] = sum(resident)
         return found
 
     def logs(self, service: str) -> str:

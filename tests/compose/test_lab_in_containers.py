@@ -107,6 +107,7 @@ def test_an_export_of_bad_rows_fails_the_run(lab: ComposeLab, api: AirflowApi, m
     run = lab.finished(api, run)
     assert run.state == "failed"
     assert [task.task_id for task in api.tasks(run) if task.state == "failed"] == [RAW_CHECK]
+    lab.samples('pipeline_quality_checks_total{check="raw_orders",result="failed"}')
 
 
 def test_the_run_has_trained_a_champion_which_scores(

@@ -26,6 +26,7 @@ from machine import (
     overridden,
     wait_until,
 )
+from mlflow import MlflowClient
 
 
 def test_a_version_becomes_champion_when_it_has_passed_every_check_and_not_before(own: Machine, datamart: Path) -> None:
@@ -223,6 +224,17 @@ def test_a_second_run_of_a_project_waits_and_a_killed_one_holds_nobody_up(champi
             end(second)
     finally:
         end(first)
+
+
+def test_a_champion_that_a_person_has_appointed_is_promoted_over_and_rolled_back_to(
+    own: Machine, datamart: Path
+) -> None:
+    by_hand = own.promote("by-hand", datamart).result["champion"]
+    registry = MlflowClient(own.environment["MLFLOW_TRACKING_URI"])
+    registry.delete_model_version_tag("dev.churn", by_hand, "promoted_at")
+    assert own.promote("next", datamart).result["previous"] == by_hand
+    rolled_back = own.run(PROMOTION, "next", "--rollback")
+    assert (rolled_back.code, rolled_back.result["champion"]) == (0, by_hand), rolled_back.complaint
 
 
 def sleeps(process: Path) -> int:

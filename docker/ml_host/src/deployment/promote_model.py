@@ -31,7 +31,9 @@ def work(run: Run, arguments: argparse.Namespace) -> dict[str, Any]:
     champion = registry.version_by_alias(CHAMPION)
     if champion is not None:
         signals.gauge("lab.ml.champion_version", float(champion.version), **run.labels)
-        signals.gauge("lab.ml.champion_since_timestamp_seconds", float(champion.tags[PROMOTED_AT]), **run.labels)
+        # A champion that a person has appointed in MLflow has no such tag.
+        if since := champion.tags.get(PROMOTED_AT):
+            signals.gauge("lab.ml.champion_since_timestamp_seconds", float(since), **run.labels)
     return result
 
 
