@@ -38,6 +38,15 @@ def test_the_readme_has_every_page_at_its_address() -> None:
     assert listed == sorted(f"http://127.0.0.1:{DEFAULTS[one.port_setting]}" for one in pages())
 
 
+def test_the_readme_has_the_memory_that_the_page_has() -> None:
+    """Of Airflow, all of its services together."""
+    memory = {row[0]: int(row[2].split()[0]) for row in rows(PAGE, "| without containers |")}
+    names = {f"http://127.0.0.1:{DEFAULTS[one.port_setting]}": one.name for one in pages()}
+    for _, address, _, told in rows(README, "| open | address |"):
+        together = IN_CONTAINERS if names[address] in IN_CONTAINERS else (names[address],)
+        assert told == f"{sum(memory[name] for name in together)} MB", address
+
+
 def pages() -> list[Any]:
     return [one for one in service_table(load_settings()) if one.address]
 
