@@ -280,6 +280,14 @@ def test_a_command_that_is_told_to_end_in_the_middle_of_a_line_does_so(champions
             stuck.wait()
 
 
+def test_a_command_whose_metrics_have_nowhere_to_go_says_so_and_does_its_work(
+    champions: Machine, datamart: Path
+) -> None:
+    ended = champions.run(FEATURES, "unmetered", "--source", str(datamart), STATSD_HOST="no-such-host.invalid")
+    assert ended.code == 0, ended.complaint
+    assert "No metrics are sent: STATSD_HOST no-such-host.invalid" in ended.complaint
+
+
 def test_what_a_command_measures_arrives_as_statsd_lines(champions: Machine, registry_uri: str, datamart: Path) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))

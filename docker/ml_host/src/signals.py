@@ -1,13 +1,16 @@
 """Signals: metrics of commands, sent as StatsD lines with tags, in the form in which Airflow sends its own.
 
-Sent to STATSD_HOST and STATSD_PORT; where the first is not set there is nobody to send to, and nothing is sent. The
-names of the labels and of the metrics are those of README.md.
+Sent to STATSD_HOST and STATSD_PORT; where the first is not set there is nobody to send to, and nothing is sent. No
+command fails because nobody listens. The names of the labels and of the metrics are those of README.md.
 """
 
 import functools
+import logging
 import os
 
 from statsd import StatsClient
+
+log = logging.getLogger(__name__)
 
 
 def gauge(name: str, value: float, **labels: str) -> None:
@@ -29,4 +32,10 @@ def _tagged(name: str, labels: dict[str, str]) -> str:
 @functools.cache
 def _client() -> StatsClient | None:
     host = os.environ.get("STATSD_HOST")
-    return StatsClient(host, int(os.environ.get("STATSD_PORT", "8125"))) if host else None
+    if not host:
+        return None
+    try:
+        return StatsClient(host, int(os.environ.get("STATSD_PORT", "8125")))
+    except OSError as error:  # a container's name is known only while it runs
+        log.warning("No metrics are sent: STATSD_HOST %s: %s.", host, error)
+        return None
