@@ -170,7 +170,9 @@ def test_request_token_starts_a_query_once(athena: Athena) -> None:
     assert athena.start("SELECT 1", ClientRequestToken=token) == first
     with pytest.raises(ClientError, match="Idempotent parameters do not match"):
         athena.start("SELECT 2", ClientRequestToken=token)
-    assert athena.start("SELECT 1", ClientRequestToken=str(uuid4())) != first
+    other = athena.start("SELECT 1", ClientRequestToken=str(uuid4()))
+    assert other != first
+    athena.outcome(other)
 
 
 def test_batch_and_list(athena: Athena) -> None:
