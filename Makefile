@@ -21,10 +21,10 @@ TRIVY = docker run --rm --volume /var/run/docker.sock:/var/run/docker.sock $(TRI
 IMAGES = $(shell sed -nE 's/^(AIRFLOW|LOCALSTACK|ML_HOST)_IMAGE=//p' .env.example)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down status logs incident heal gameday test test-parts test-services test-lab test-compose test-incidents lint fmt lock secrets workflows scan check-dags deploy release-notes dashboards screenshots production bench clean
+.PHONY: help setup demo up down status logs incident heal gameday test test-parts test-services test-lab test-compose test-incidents test-compose-incidents lint fmt lock secrets workflows scan check-dags deploy release-notes dashboards screenshots production bench clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-22s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## install everything into this folder; the other commands do it by themselves
 
@@ -72,7 +72,10 @@ test-compose: $(READY) $(JUDGES) $(DOCKER_PLUGINS) ## build and run the lab in c
 	$(PYTHON) -m pytest tests/compose
 
 test-incidents: $(READY) ## cause and heal every incident in a lab of its own; 25 minutes at most
-	$(PYTHON) -m pytest tests/incidents
+	$(PYTHON) -m pytest tests/incidents -k processes
+
+test-compose-incidents: $(READY) $(JUDGES) $(DOCKER_PLUGINS) ## the same in containers
+	$(PYTHON) -m pytest tests/incidents -k containers
 
 lint: $(READY) $(DOCKER_PLUGINS) ## check style and types, and that metrics, rules, alerts and dashboards fit together
 	$(PYTHON) -m ruff check

@@ -30,7 +30,7 @@ learn how it looks, to show it, or to have something to talk about in an intervi
 | `make incident NAME=data-dirty` | cause one |
 | `make heal` | undo whatever is open, and wait until its alerts are resolved |
 | `make gameday SEED=7` | play one after another for {MINUTES} minutes (`MINUTES=60`: longer), then tell what it was |
-| `make test-incidents` | cause and heal all of them in a lab of its own |
+| `make test-incidents` | cause and heal all of them in a lab of its own; `make test-compose-incidents`: in containers |
 
 The inbox shows the same with buttons: <http://127.0.0.1:8025/incidents>. All of it works with containers and without;
 in containers the inbox cannot get at the other parts, and its page shows the commands.

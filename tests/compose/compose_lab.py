@@ -4,8 +4,10 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +20,9 @@ from lab.airflow_api import AirflowApi, Run
 from lab.docker_plugins import CONFIG
 from lab.errors import LabError
 from lab.orders import differences, summarize
-from lab.settings import REPOSITORY, Settings, load_settings
-from tests.compose.engine import docker
+from lab.settings import REPOSITORY, Settings, free_ports, load_settings
+from tests.compose import images
+from tests.compose.engine import docker, engine
 
 Answer = TypeVar("Answer")
 
@@ -29,6 +32,7 @@ RESIDENT = ("anon", "file_mapped", "rss", "mapped_file")
 UP_SECONDS = 300
 BUILD_SECONDS = 1200
 RUN_SECONDS = 300
+COMMAND_SECONDS = 900  # incidents run DAGs, and wait for alerts to resolve
 POLL_SECONDS = 0.5
 
 
@@ -93,16 +97,11 @@ class ComposeLab:
 
     def compose(self, *arguments: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Run `docker compose` in the clone, in a shell that sets the ports."""
-        shell = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
-        return subprocess.run(
-            ["docker", "compose", "--project-name", self.project, *arguments],
-            cwd=self.folder,
-            env={**shell, **self.ports, "DOCKER_CONFIG": str(CONFIG)},
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
+        return self._run(["docker", "compose", "--project-name", self.project, *arguments], seconds)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `python -m lab` in the clone, as make does there."""
+        return self._run([sys.executable, "-m", "lab", *arguments], COMMAND_SECONDS)
 
     def done(self, *arguments: str, seconds: float = 120) -> str:
         """Run `docker compose`, which has to succeed; return what it printed to its standard output."""
@@ -209,6 +208,18 @@ class ComposeLab:
         messages: list[dict[str, Any]] = self._get(f"{self.settings.inbox_url}/api/messages")["messages"]
         return messages
 
+    def _run(self, command: Sequence[str], seconds: float) -> subprocess.CompletedProcess[str]:
+        shell = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env={**shell, **self.ports, "DOCKER_CONFIG": str(CONFIG)},
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
+
     def _containers(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.done("ps", "--all", "--format", "json").splitlines()]
 
@@ -217,3 +228,25 @@ class ComposeLab:
             httpx.get(url, params=parameters, timeout=30, trust_env=False).raise_for_status().json()
         )
         return answer
+
+
+@contextmanager
+def built_lab(folder: Path, project: str) -> Iterator[ComposeLab]:
+    """Have an engine, and a lab of its own in a clone: its images are built, nothing runs yet. It is taken down.
+
+    Raises:
+        bootstrap.SetupError: there is no engine, or no images can be had.
+        subprocess.CalledProcessError: a package of Debian's cannot be installed.
+
+    """
+    with engine():
+        public = images.provide(load_settings().environment)
+        # Others may do the same on this engine.
+        lab = ComposeLab(
+            clone(folder), f"{project}-{os.getpid()}", free_ports(), left_out=() if public else ("grafana",)
+        )
+        lab.build()
+        try:
+            yield lab
+        finally:
+            lab.down()

@@ -6,7 +6,6 @@ What was measured is printed at the end, and how long it all took is kept for `m
 import json
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,14 +20,15 @@ from lab.settings import REPOSITORY, free_ports, load_settings
 from tests.compose import images
 from tests.compose.compose_lab import ComposeLab, clone
 from tests.compose.engine import docker, engine
+from tests.measured import Measure, measure, pytest_terminal_summary
 
-MEASURED = pytest.StashKey[list[str]]()
+__all__ = ["measure", "pytest_terminal_summary"]
+
 BEGAN = pytest.StashKey[float]()
 COLD = pytest.StashKey[bool]()
 WHOLE = ["tests/compose"]
 # Seconds that all the tests took the last time, by how the cache of images was: "cold" or "warm".
 TOOK = REPOSITORY / ".artifacts" / "test-compose.json"
-Measure = Callable[[str], None]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -44,18 +44,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         took["cold" if config.stash[COLD] else "warm"] = round(time.monotonic() - config.stash[BEGAN])
         TOOK.parent.mkdir(exist_ok=True)
         TOOK.write_text(json.dumps(took))
-
-
-@pytest.fixture(scope="session")
-def measure(pytestconfig: pytest.Config) -> Measure:
-    """Have a line printed at the end of the tests."""
-    return pytestconfig.stash.setdefault(MEASURED, []).append
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print what was measured."""
-    for line in config.stash.get(MEASURED, []):
-        terminalreporter.write_line(f"measured: {line}")
 
 
 @pytest.fixture(scope="session")
@@ -126,20 +114,11 @@ def api(lab: ComposeLab) -> Iterator[AirflowApi]:
 
 
 @pytest.fixture(scope="session")
-def make(lab: ComposeLab, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
-    """Run the lab's command line in the clone, as make does there."""
-    state_dir = tmp_path_factory.mktemp("make") / "state"
+def make(lab: ComposeLab) -> Callable[..., str]:
+    """Run the lab's command line in the clone; it has to succeed, and what it printed is returned."""
 
     def run(*arguments: str) -> str:
-        shell = {name: os.environ[name] for name in ("PATH", "HOME", "DOCKER_HOST") if name in os.environ}
-        outcome = subprocess.run(
-            [sys.executable, "-m", "lab", *arguments],
-            cwd=lab.folder,
-            env={**shell, **lab.ports, "LAB_STATE_DIR": str(state_dir)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        outcome = lab.command(*arguments)
         assert outcome.returncode == 0, outcome.stdout + outcome.stderr
         return outcome.stdout
 

@@ -13,10 +13,8 @@ from tempfile import TemporaryDirectory
 
 from lab.bootstrap import SetupError
 from lab.demo import DAG_ID
-from lab.settings import free_ports, load_settings
-from tests.compose import images
-from tests.compose.compose_lab import ComposeLab, clone
-from tests.compose.engine import docker, engine, is_at_hand
+from tests.compose.compose_lab import ComposeLab, built_lab
+from tests.compose.engine import docker, is_at_hand
 
 NO_ENGINE = 3
 AT_REST_AFTER_SECONDS = 20  # Airflow's processes still load modules for a while after they are healthy
@@ -29,13 +27,8 @@ def main() -> int:
         sys.stderr.write("no Docker engine runs here\n")
         return NO_ENGINE
     try:
-        with engine(), TemporaryDirectory(prefix="lab-bench-") as folder:
-            public = images.provide(load_settings().environment)
-            lab = ComposeLab(clone(Path(folder)), "lab-bench", free_ports(), left_out=() if public else ("grafana",))
-            try:
-                json.dump(_measured(lab), sys.stdout)
-            finally:
-                lab.done("down", "--volumes")
+        with TemporaryDirectory(prefix="lab-bench-") as folder, built_lab(Path(folder), "lab-bench") as lab:
+            json.dump(_measured(lab), sys.stdout)
     except SetupError as error:
         sys.stderr.write(f"{error}\n")
         return NO_ENGINE
@@ -44,7 +37,6 @@ def main() -> int:
 
 def _measured(lab: ComposeLab) -> dict[str, object]:
     """Return seconds and bytes, and which services there was no image for."""
-    lab.build()
     up = lab.up()
     began = time.monotonic()
     with lab.api() as api:

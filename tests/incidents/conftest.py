@@ -1,64 +1,35 @@
-"""One lab for all incidents, run from a copy of the repository: some of them change its files.
+"""One lab for all incidents, for each way of running it. What was measured is printed at the end."""
 
-What was measured is printed at the end.
-"""
-
-from collections.abc import Callable, Iterator
+import subprocess
+from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from watching import Watch
-from whole_lab import WholeLab
 
-from lab.settings import REPOSITORY, free_ports, load_settings
-from tests.compose.compose_lab import clone
+from lab.bootstrap import SetupError
+from lab.demo import DAG_ID
+from lab.incidents.faults import run_well
+from tests.incidents.running_labs import WAYS, Lab
+from tests.measured import measure, pytest_terminal_summary
 
-# Installed once, by `make setup`; a copy of the repository uses them where they are.
-INSTALLED = (".venv", ".tools", "docker/localstack/.venv", "docker/ml_host/.venv")
-MEASURED = pytest.StashKey[list[str]]()
-Measure = Callable[[str], None]
-
-
-@pytest.fixture(scope="session")
-def measure(pytestconfig: pytest.Config) -> Measure:
-    """Have a line printed at the end of the tests."""
-    return pytestconfig.stash.setdefault(MEASURED, []).append
+__all__ = ["measure", "pytest_terminal_summary"]
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print what was measured."""
-    for line in config.stash.get(MEASURED, []):
-        terminalreporter.write_line(f"measured: {line}")
-
-
-@pytest.fixture(scope="session")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    copy = clone(tmp_path_factory.mktemp("clone"))
-    for name in INSTALLED:
-        (copy / name).symlink_to(REPOSITORY / name)
-    return copy
-
-
-@pytest.fixture(scope="session")
-def lab(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WholeLab]:
+@pytest.fixture(scope="session", params=WAYS)
+def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Bring a lab up, in which orders_pipeline has succeeded once, as some of the incidents want it."""
-    state_dir = tmp_path_factory.mktemp("lab") / "state"
-    with pytest.MonkeyPatch.context() as shell:
-        for name, value in {**free_ports(), "LAB_STATE_DIR": str(state_dir)}.items():
-            shell.setenv(name, value)
-        whole = WholeLab(load_settings(repository), repository)
-        try:
-            whole.start()
-            with whole.api:
-                run = whole.run(whole.settings.orders_csv)
-                assert run.state == "success", whole.failure(run)
-                yield whole
-        finally:
-            whole.stop()
+    try:
+        with WAYS[request.param](tmp_path_factory.mktemp(request.param)) as running:
+            running.api.wait_for_dag(DAG_ID)
+            run_well(running.api, DAG_ID, {})
+            yield running
+    except (SetupError, subprocess.CalledProcessError) as error:
+        # One message, not one for each test.
+        pytest.exit(f"\n{error}", returncode=1)
 
 
 @pytest.fixture(scope="session")
-def watch(lab: WholeLab) -> Iterator[Watch]:
+def watch(lab: Lab) -> Iterator[Watch]:
     with closing(Watch(lab.settings)) as watch:
         yield watch

@@ -1,4 +1,4 @@
-"""Every incident in a real lab: caused, told by its alerts and by no others, healed, and over.
+"""Every incident in a real lab, run in both ways: caused, told by its alerts and by no others, healed, and over.
 
 Those that do not disturb each other are open at the same time: a minute passes before most alerts fire.
 """
@@ -7,20 +7,18 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from subprocess import CompletedProcess
 
 import pytest
 from watching import Watch
-from whole_lab import WholeLab
 
 from lab import alerts
 from lab.alerts import Alert
 from lab.incidents.declarations import INCIDENTS
 from lab.incidents.incident import Expected, Incident, unexpected, waves
 from lab.settings import Settings
-
-if TYPE_CHECKING:
-    import subprocess
+from tests.incidents.running_labs import Lab
+from tests.measured import Measure
 
 POLL_SECONDS = 0.5
 # Until what else an incident has set going is done: a new datamart has the churn model trained, where that is on.
@@ -31,7 +29,7 @@ WAVES = waves(INCIDENTS)
 class Wave:
     """Incidents that are open together, and the alerts of the lab meanwhile."""
 
-    def __init__(self, lab: WholeLab, incidents: Sequence[Incident]) -> None:
+    def __init__(self, lab: Lab, incidents: Sequence[Incident]) -> None:
         self.lab = lab
         self.incidents = incidents
         self.began = datetime.now(UTC)
@@ -51,7 +49,7 @@ class Wave:
             assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}; there are {found}"
             time.sleep(POLL_SECONDS)
 
-    def watched(self, command: "Future[subprocess.CompletedProcess[str]]") -> None:
+    def watched(self, command: Future[CompletedProcess[str]]) -> None:
         """Look at the alerts until a command has ended, which has to be well."""
         while not command.done():
             self.look()
@@ -64,7 +62,7 @@ def is_told(expected: Expected, found: Sequence[Alert]) -> bool:
     return any(expected.matches(alert) and alert.state == "active" for alert in found)
 
 
-def await_quiet(lab: WholeLab) -> None:
+def await_quiet(lab: Lab) -> None:
     """Wait until no alert fires or is about to, and nothing runs."""
     deadline = time.monotonic() + QUIET_SECONDS
     while left := [*raised(lab.settings), *lab.api.unfinished()]:
@@ -80,7 +78,7 @@ def raised(settings: Settings) -> list[Alert]:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("incidents", WAVES, ids=["+".join(one.name for one in wave) for wave in WAVES])
 def test_incidents_are_told_by_their_alerts_alone_and_healed(
-    lab: WholeLab, watch: Watch, measure: Callable[[str], None], incidents: list[Incident]
+    lab: Lab, watch: Watch, measure: Measure, incidents: list[Incident]
 ) -> None:
     await_quiet(lab)
     wave = Wave(lab, incidents)
