@@ -49,7 +49,8 @@ def _figures(lab: LabCopy, folder: Path) -> Iterator[Figure]:
         up = seconds(lab.run, "up")
         time.sleep(_AT_REST_AFTER_SECONDS)
         yield Figure("make up, from nothing to healthy", f"{up:.0f} s", "", "", "35 s")
-        yield Figure("memory at rest (PSS)", f"{_memory_megabytes(lab)} MB", "", "", "1600 MB")
+        # 1,600 MB for the platform and its monitoring, 600 MB for what the ML team runs.
+        yield Figure("memory at rest (PSS)", f"{_memory_megabytes(lab)} MB", "", "", "2200 MB")
         _say("measuring Athena")
         athena = Athena(settings, "lab-bench")
         yield from measure(athena, orders, folder)

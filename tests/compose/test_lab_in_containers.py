@@ -28,13 +28,14 @@ ML = ("ml-host", "mlflow", "inference-api")
 # An alert fires after a minute, and what it is about is known after a scrape and some rules.
 ALERT_SECONDS = 120
 DONE = {"lab-init", "airflow-init"}
-# What is killed while a task of the same run is at work, which each time needs it.
+# What is killed as soon as a task of the run has begun; it needs it, and so does what comes after.
 KILLED = {
     "upload_csv_to_s3": "postgres",
     "create_external_raw_orders": "airflow-apiserver",
     "check_raw_orders": "airflow-scheduler",
     "ctas_orders_summary": "localstack",
 }
+NOT_BEGUN = {None, "scheduled", "queued"}
 ONE_MORE_DAG = """
 from airflow.sdk import dag, task
 
@@ -51,13 +52,14 @@ ONE_MORE_RULE = "groups: [{name: one_more, rules: [{record: one_more, expr: vect
 
 
 def wait_for_task(api: AirflowApi, run: Run, task_id: str) -> None:
-    """Wait until a task of a run is at work."""
-    wait_for(
-        f"{task_id} to run",
+    """Wait until a task of a run has begun: some take less than a second, and nobody sees them at work."""
+    states = wait_for(
+        f"{task_id} to begin",
         lambda: {task.task_id: task.state for task in api.tasks(run)},
-        lambda states: states.get(task_id) == "running",
+        lambda states: states.get(task_id) not in NOT_BEGUN,
         RUN_SECONDS,
     )
+    assert set(states.values()) != {"success"}, f"the run was over before {task_id} was seen to have begun"
 
 
 def answer_of_grafana(client: httpx.Client, question: Question) -> list[Any]:
