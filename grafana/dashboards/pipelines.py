@@ -191,7 +191,7 @@ DASHBOARD = dashboard(
         Section(
             "",
             [
-                Line(5, [(LAST, 4), (RUNS, 4), (RATE, 4), (DURATION, 8), (FAILED_TASKS, 2), (RETRIES, 2)]),
+                Line(5, [(LAST, 4), (RUNS, 4), (RATE, 4), (DURATION, 7), (FAILED_TASKS, 3), (RETRIES, 2)]),
                 Line(15, [(STATES, 24)]),
             ],
         ),
