@@ -230,6 +230,12 @@ class ComposeLab:
         return answer
 
 
+def new_lab(folder: Path, project: str, *, public: bool) -> ComposeLab:
+    """Make a lab of its own in a clone; nothing is built or runs yet. Without the public images it has no Grafana."""
+    # Others may do the same on this engine.
+    return ComposeLab(clone(folder), f"{project}-{os.getpid()}", free_ports(), left_out=() if public else ("grafana",))
+
+
 @contextmanager
 def built_lab(folder: Path, project: str) -> Iterator[ComposeLab]:
     """Have an engine, and a lab of its own in a clone: its images are built, nothing runs yet. It is taken down.
@@ -240,11 +246,7 @@ def built_lab(folder: Path, project: str) -> Iterator[ComposeLab]:
 
     """
     with engine():
-        public = images.provide(load_settings().environment)
-        # Others may do the same on this engine.
-        lab = ComposeLab(
-            clone(folder), f"{project}-{os.getpid()}", free_ports(), left_out=() if public else ("grafana",)
-        )
+        lab = new_lab(folder, project, public=images.provide(load_settings().environment))
         lab.build()
         try:
             yield lab

@@ -4,7 +4,6 @@ What was measured is printed at the end, and how long it all took is kept for `m
 """
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +15,9 @@ from lab import integration
 from lab.airflow_api import AirflowApi, Run
 from lab.bootstrap import SetupError
 from lab.demo import DAG_ID
-from lab.settings import REPOSITORY, free_ports, load_settings
-from tests.compose import images
-from tests.compose.compose_lab import ComposeLab, clone
+from lab.settings import REPOSITORY, load_settings
+from tests.compose import compose_lab, images
+from tests.compose.compose_lab import ComposeLab
 from tests.compose.engine import docker, engine
 from tests.measured import Measure, measure, pytest_terminal_summary
 
@@ -69,13 +68,7 @@ def new_lab(
     labs: list[ComposeLab] = []
 
     def make(project: str) -> ComposeLab:
-        made = ComposeLab(
-            clone(tmp_path_factory.mktemp(project)),
-            # Others may run these tests on the same engine.
-            f"{project}-{os.getpid()}",
-            free_ports(),
-            left_out=() if public_images else ("grafana",),
-        )
+        made = compose_lab.new_lab(tmp_path_factory.mktemp(project), project, public=public_images)
         if not labs:
             measure(f"images built in {made.build():.0f} s")
         labs.append(made)
